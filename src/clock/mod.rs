@@ -1,0 +1,95 @@
+//! Time and randomness as values: the only room that reads a clock or the operating system's random source.
+//!
+//! Judges take `now` and `dice` as arguments, so tests fix both.
+
+use std::time::{Instant, SystemTime};
+
+/// One reading of both clocks, taken together.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// Monotonic time, for waits and deadlines.
+    pub mono: Instant,
+    /// Wall time, for what servers write as dates.
+    pub wall: SystemTime,
+}
+
+impl Moment {
+    /// Reads both clocks now.
+    pub fn now() -> Self {
+        Self { mono: now(), wall: SystemTime::now() }
+    }
+}
+
+/// The monotonic clock.
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// The wall clock.
+pub fn wall() -> SystemTime {
+    SystemTime::now()
+}
+
+/// A small random generator (xorshift64*) for jitter and incident ids; never for keys.
+///
+/// Seed it from the operating system with [`Dice::roll_new`], or with a number in tests.
+#[derive(Clone, Debug)]
+pub struct Dice(u64);
+
+impl Dice {
+    /// Seeds from the operating system. Each call is a fresh seed, so forked processes differ.
+    pub fn roll_new() -> Self {
+        let mut seed = [0u8; 8];
+        if getrandom::fill(&mut seed).is_err() {
+            // No random source: the clock still keeps two processes apart, and nothing secret depends on it.
+            let nanos = wall().duration_since(SystemTime::UNIX_EPOCH).map_or(1, |d| d.as_nanos());
+            return Self::fixed((nanos as u64) ^ (u64::from(std::process::id()) << 32));
+        }
+        Self::fixed(u64::from_le_bytes(seed))
+    }
+
+    /// A generator with a known seed, for tests and simulations.
+    pub fn fixed(seed: u64) -> Self {
+        Self(seed | 1)
+    }
+
+    /// The next 64 random bits.
+    pub fn bits(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    /// A number in `[0, 1)`, uniform.
+    pub fn fraction(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+/// Fills `buffer` with random bytes fit for keys and identifiers that must not be guessed.
+///
+/// # Errors
+/// When the operating system has no random source.
+pub fn random_bytes(buffer: &mut [u8]) -> Result<(), getrandom::Error> {
+    getrandom::fill(buffer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fractions_stay_in_the_unit_interval_and_vary() {
+        let mut dice = Dice::fixed(7);
+        let draws: Vec<f64> = (0..10_000).map(|_| dice.fraction()).collect();
+        assert!(draws.iter().all(|f| (0.0..1.0).contains(f)));
+        let mean = draws.iter().sum::<f64>() / 10_000.0;
+        assert!((0.49..0.51).contains(&mean), "{mean}");
+    }
+
+    #[test]
+    fn two_fresh_dice_differ() {
+        assert_ne!(Dice::roll_new().bits(), Dice::roll_new().bits());
+    }
+}
