@@ -1,1 +1,71 @@
-//! Under construction.
+//! The Python face of the core: converts, drives, converts back. No decisions.
+
+mod auth;
+mod ca;
+mod call;
+mod client;
+mod convert;
+mod drive;
+mod error;
+mod escape;
+mod headers;
+mod json;
+mod log;
+mod multipart;
+mod options;
+mod pending;
+mod response;
+mod secret;
+
+use pyo3::prelude::*;
+
+/// mimalloc, because the system allocator made large downloads 2.6 times dearer (docs/decisions.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The native half of `botsec`. Private: import `botsec`.
+#[pymodule(gil_used = false)]
+#[pyo3(name = "_core")]
+fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    // A panic is our own bug: it becomes InternalError, and its payload may hold anything, so it is never printed.
+    std::panic::set_hook(Box::new(|_| {}));
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    error::resolve(module.py())?;
+    module.add_class::<client::Client>()?;
+    module.add_class::<response::Response>()?;
+    module.add_class::<headers::Headers>()?;
+    module.add_class::<secret::PySecret>()?;
+    module.add_class::<pending::PendingCall>()?;
+    module.add_class::<pending::PendingChunk>()?;
+    module.add_class::<pending::PendingRoom>()?;
+    module.add_class::<pending::PendingQuestion>()?;
+    module.add_class::<call::SignRequest>()?;
+    module.add_class::<drive::bridge::Bridge>()?;
+    auth::register(module)?;
+    options::register(module)?;
+    escape::register(module)?;
+    module.add_function(wrap_pyfunction!(secret::load_secret, module)?)?;
+    module.add_function(wrap_pyfunction!(ca::throwaway_ca, module)?)?;
+    module.add_function(wrap_pyfunction!(before_fork, module)?)?;
+    module.add_function(wrap_pyfunction!(after_fork_in_parent, module)?)?;
+    module.add_function(wrap_pyfunction!(after_fork_in_child, module)?)?;
+    Ok(())
+}
+
+/// Called by `os.register_at_fork` before a fork.
+#[pyfunction]
+fn before_fork() {
+    crate::fork::before();
+}
+
+/// Called by `os.register_at_fork` in the parent.
+#[pyfunction]
+fn after_fork_in_parent() {
+    crate::fork::after_in_parent();
+}
+
+/// Called by `os.register_at_fork` in the child.
+#[pyfunction]
+fn after_fork_in_child() {
+    crate::fork::after_in_child();
+}

@@ -21,16 +21,6 @@ struct Facts {
     retry_after: Option<Duration>,
     details: Vec<(&'static str, String)>,
     incident: Option<String>,
-    answer: Option<Answer>,
-}
-
-/// The head and the beginning of the body of an answer that is an error (a `StatusError`'s `response`).
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// Where the pipeline keeps the whole response; opaque here.
-    pub body_bytes: usize,
 }
 
 impl Error {
@@ -43,7 +33,6 @@ impl Error {
             retry_after: None,
             details: Vec::new(),
             incident: None,
-            answer: None,
         }))
     }
 
@@ -83,13 +72,6 @@ impl Error {
         self
     }
 
-    /// Remembers the answer that this error is about.
-    #[must_use]
-    pub fn answered(mut self, answer: Answer) -> Self {
-        self.0.answer = Some(answer);
-        self
-    }
-
     /// Gives the error its incident id, once; later calls keep the first.
     pub fn name_incident(&mut self, dice: &mut Dice) -> &str {
         self.0.incident.get_or_insert_with(|| incident_id(dice))
@@ -123,11 +105,6 @@ impl Error {
     /// The incident id, once the pipeline has given one.
     pub fn incident(&self) -> Option<&str> {
         self.0.incident.as_deref()
-    }
-
-    /// The answer that this error is about.
-    pub fn answer(&self) -> Option<&Answer> {
-        self.0.answer.as_ref()
     }
 }
 

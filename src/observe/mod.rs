@@ -1,1 +1,183 @@
-//! Under construction.
+//! What is told about a call: exactly one [`Event`], without values, and counters that add up.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::error::Code;
+
+/// One call as logs and metrics see it. Holds no value that a stranger typed and no secret.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// The method.
+    pub method: String,
+    /// The host, with its port unless 443; empty when the call was refused before it was known.
+    pub host: String,
+    /// The route template, generalised.
+    pub route: Arc<str>,
+    /// The final status, when an answer came.
+    pub status: Option<u16>,
+    /// What went wrong, if anything.
+    pub code: Option<&'static str>,
+    /// From the call to its end, queueing included.
+    pub elapsed: Duration,
+    /// The part of it that was spent waiting for our own throttle.
+    pub queued: Duration,
+    /// Requests sent for it, retries included, redirects not.
+    pub attempts: u32,
+    /// Redirects followed.
+    pub redirects: u32,
+    /// The incident id that the exception carries too.
+    pub incident: Option<String>,
+}
+
+impl Event {
+    /// The event as one log line: fields, not prose.
+    pub fn line(&self) -> String {
+        use std::fmt::Write;
+        let mut line = String::with_capacity(96);
+        let host = if self.host.is_empty() { "-" } else { &self.host };
+        let _ = write!(line, "{} {host} {}", self.method, self.route);
+        match self.status {
+            Some(status) => drop(write!(line, " status={status}")),
+            None => line.push_str(" status=-"),
+        }
+        let _ = write!(line, " ms={:.1} attempts={}", self.elapsed.as_secs_f64() * 1e3, self.attempts);
+        if self.redirects > 0 {
+            let _ = write!(line, " redirects={}", self.redirects);
+        }
+        if self.queued > Duration::from_millis(1) {
+            let _ = write!(line, " queued_ms={:.1}", self.queued.as_secs_f64() * 1e3);
+        }
+        if let Some(code) = self.code {
+            let _ = write!(line, " code={code}");
+        }
+        if let Some(incident) = &self.incident {
+            let _ = write!(line, " incident={incident}");
+        }
+        line
+    }
+
+    /// An event for a call that its caller abandoned.
+    pub fn cancel(mut self) -> Self {
+        self.code = Some(CANCELLED);
+        self
+    }
+}
+
+/// The code of a call that its caller abandoned; there is no error to carry it.
+pub const CANCELLED: &str = "call.cancelled";
+
+/// Counters of one client.
+#[derive(Debug, Default)]
+pub struct Stats {
+    calls: AtomicU64,
+    failures: AtomicU64,
+    refusals: AtomicU64,
+    attempts: AtomicU64,
+    redirects: AtomicU64,
+    queued_us: AtomicU64,
+}
+
+/// A reading of [`Stats`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Calls that ended.
+    pub calls: u64,
+    /// Calls that ended in an error, refusals included.
+    pub failures: u64,
+    /// Calls that were refused before a byte was sent.
+    pub refusals: u64,
+    /// Requests sent, retries included.
+    pub attempts: u64,
+    /// Redirects followed.
+    pub redirects: u64,
+    /// Microseconds spent in our own queue.
+    pub queued_us: u64,
+}
+
+impl Stats {
+    /// Counts one event.
+    pub fn count(&self, event: &Event) {
+        let add = |counter: &AtomicU64, n: u64| {
+            if n > 0 {
+                counter.fetch_add(n, Ordering::Relaxed);
+            }
+        };
+        add(&self.calls, 1);
+        add(&self.failures, u64::from(event.code.is_some()));
+        add(&self.refusals, u64::from(event.code.is_some() && event.attempts == 0));
+        add(&self.attempts, u64::from(event.attempts));
+        add(&self.redirects, u64::from(event.redirects));
+        add(&self.queued_us, u64::try_from(event.queued.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// The counters now.
+    pub fn read(&self) -> Reading {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Reading {
+            calls: of(&self.calls),
+            failures: of(&self.failures),
+            refusals: of(&self.refusals),
+            attempts: of(&self.attempts),
+            redirects: of(&self.redirects),
+            queued_us: of(&self.queued_us),
+        }
+    }
+}
+
+/// How loud an event is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// It went well.
+    Info,
+    /// It did not.
+    Warning,
+    /// Our own bug.
+    Error,
+}
+
+impl Event {
+    /// How loud this event is.
+    pub fn level(&self) -> Level {
+        match self.code {
+            None => Level::Info,
+            Some(code) if code == Code::Internal.as_str() => Level::Error,
+            Some(_) => Level::Warning,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(code: Option<&'static str>, attempts: u32) -> Event {
+        Event {
+            method: "GET".into(),
+            host: "api.example.com".into(),
+            route: "/users/{id:int}".into(),
+            status: Some(200),
+            code,
+            elapsed: Duration::from_millis(12),
+            queued: Duration::ZERO,
+            attempts,
+            redirects: 0,
+            incident: None,
+        }
+    }
+
+    #[test]
+    fn a_line_holds_fields_only() {
+        assert_eq!(event(None, 1).line(), "GET api.example.com /users/{id:int} status=200 ms=12.0 attempts=1");
+    }
+
+    #[test]
+    fn a_refusal_is_a_failure_that_sent_nothing() {
+        let stats = Stats::default();
+        stats.count(&event(None, 1));
+        stats.count(&event(Some("policy.route_not_allowed"), 0));
+        let reading = stats.read();
+        assert_eq!((reading.calls, reading.failures, reading.refusals), (2, 1, 1));
+    }
+}

@@ -1,5 +1,9 @@
 //! The secret value: zeroized when dropped, bound to hosts, unable to print itself.
 
+mod text;
+
+pub use text::{Form, Piece, Text};
+
 use std::fmt;
 use std::sync::Arc;
 

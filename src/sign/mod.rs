@@ -1,1 +1,149 @@
-//! Under construction.
+//! Says which secret goes where in a request: header, query or path. Pure: nothing is sent or revealed here.
+
+use http::{HeaderName, HeaderValue};
+
+use crate::error::{Code, Error};
+use crate::secret::{Form, Piece, Secret, Text};
+use base64::Engine;
+
+/// One way to prove who the bot is.
+#[derive(Clone, Debug)]
+pub enum Auth {
+    /// `Authorization: Bearer …`.
+    Bearer(Secret),
+    /// `Authorization: Basic …` of user and password.
+    Basic(String, Secret),
+    /// A header of the API's own, such as `X-Api-Key`, with an optional prefix.
+    Header(HeaderName, String, Secret),
+    /// A query parameter.
+    Query(String, Secret),
+    /// A path prefix that contains the token, such as Telegram's `/bot{token}`.
+    Path(String, Secret),
+    /// A signer outside this crate, by its number in the client's list; the pipeline asks its host.
+    Outside(usize),
+}
+
+impl Auth {
+    /// The secret it uses; a signer outside keeps its own.
+    pub fn secret(&self) -> Option<&Secret> {
+        match self {
+            Self::Bearer(secret)
+            | Self::Basic(_, secret)
+            | Self::Header(_, _, secret)
+            | Self::Query(_, secret)
+            | Self::Path(_, secret) => Some(secret),
+            Self::Outside(_) => None,
+        }
+    }
+
+    /// A header with a secret in it.
+    ///
+    /// # Errors
+    /// `ValueError` when `name` is not a header name or `prefix` cannot stand in one.
+    pub fn header(name: &str, prefix: &str, secret: Secret) -> Result<Self, Error> {
+        let name = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| Error::new(Code::UsageValue).saying("`header` is not a valid header name."))?;
+        if HeaderValue::from_str(prefix).is_err() {
+            return Err(Error::new(Code::UsageValue).saying("`prefix` cannot stand in a header."));
+        }
+        Ok(Self::Header(name, prefix.to_owned(), secret))
+    }
+
+    /// A path prefix with the token in it.
+    ///
+    /// # Errors
+    /// `ValueError` unless `template` is `/…{token}…` with exactly one `{token}` and otherwise plain path characters.
+    pub fn path(template: &str, secret: Secret) -> Result<Self, Error> {
+        let wrong = || {
+            Error::new(Code::UsageValue)
+                .saying("`template` must start with `/`, contain `{token}` once, and otherwise hold plain path text.")
+        };
+        let (before, after) = template.split_once("{token}").ok_or_else(wrong)?;
+        let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-._~@:".contains(&b));
+        if !before.starts_with('/') || !plain(before) || !plain(after) || template.ends_with('/') {
+            return Err(wrong());
+        }
+        Ok(Self::Path(template.to_owned(), secret))
+    }
+
+    /// Name and value of the header it sets.
+    ///
+    /// # Errors
+    /// `SecretAccessError` when the secret holds what no header may hold.
+    pub fn header_value(&self) -> Result<Option<(HeaderName, HeaderValue)>, Error> {
+        let (name, text) = match self {
+            Self::Bearer(secret) => (http::header::AUTHORIZATION, format!("Bearer {}", secret.reveal())),
+            Self::Basic(user, secret) => (http::header::AUTHORIZATION, basic(user, secret)),
+            Self::Header(name, prefix, secret) => (name.clone(), format!("{prefix}{}", secret.reveal())),
+            Self::Query(..) | Self::Path(..) | Self::Outside(_) => return Ok(None),
+        };
+        let value = HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).ok().filter(|value| value.to_str().is_ok());
+        let Some(mut value) = value else {
+            let name = self.secret().map_or("", Secret::name);
+            return Err(Error::new(Code::SecretAccess)
+                .with("secret", name)
+                .hint("the secret holds a line break or a character that no header may hold"));
+        };
+        value.set_sensitive(true);
+        Ok(Some((name, value)))
+    }
+
+    /// Key and value of the query parameter it adds.
+    pub fn query(&self) -> Option<(&str, Text)> {
+        match self {
+            Self::Query(key, secret) => Some((key, Text::hidden(secret.clone(), Form::Percent))),
+            _ => None,
+        }
+    }
+
+    /// The path prefix it puts before the API's path.
+    pub fn prefix(&self) -> Option<Text> {
+        let Self::Path(template, secret) = self else { return None };
+        let (before, after) = template.split_once("{token}")?;
+        let mut text = Text::plain(before.to_owned());
+        // A Telegram token holds a colon, which a path segment may hold as it is; its server does not decode `%3A`.
+        let plain = secret.reveal().bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~:@".contains(&b));
+        text.push(Piece::Hidden(secret.clone(), if plain { Form::Raw } else { Form::Percent }));
+        text.push(Piece::Plain(after.to_owned().into()));
+        Some(text)
+    }
+}
+
+fn basic(user: &str, secret: &Secret) -> String {
+    let pair = zeroize::Zeroizing::new(format!("{user}:{}", secret.reveal()));
+    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair.as_bytes()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn secret(value: &str) -> Secret {
+        Secret::new("env:K", value.to_owned().into(), "f".into(), None)
+    }
+
+    #[test]
+    fn each_kind_writes_what_its_rfc_says() {
+        let of = |auth: Auth| auth.header_value().unwrap().unwrap().1.to_str().unwrap().to_owned();
+        assert_eq!(of(Auth::Bearer(secret("abc"))), "Bearer abc");
+        assert_eq!(of(Auth::Basic("Aladdin".into(), secret("open sesame"))), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        assert_eq!(of(Auth::header("Authorization", "Bot ", secret("t")).unwrap()), "Bot t");
+    }
+
+    #[test]
+    fn a_secret_with_a_line_break_is_refused_without_its_value() {
+        let error = Auth::Bearer(secret("abc\r\nX: y")).header_value().unwrap_err();
+        assert_eq!(error.code(), Code::SecretAccess);
+        assert!(!format!("{error:?} {error}").contains("abc"));
+    }
+
+    #[test]
+    fn a_token_keeps_its_colon_and_loses_everything_that_could_leave_its_segment() {
+        let text = |token| Auth::path("/bot{token}", secret(token)).unwrap().prefix().unwrap().reveal();
+        assert_eq!(text("12:ab"), "/bot12:ab");
+        assert_eq!(text("a/../b?c"), "/bota%2F..%2Fb%3Fc");
+        assert!(Auth::path("/bot{token}{token}", secret("x")).is_err());
+        assert!(Auth::path("bot{token}", secret("x")).is_err());
+    }
+}

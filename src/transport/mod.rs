@@ -1,1 +1,198 @@
-//! Under construction.
+//! Carries one judged hop to its server: the only room that names reqwest, hyper and rustls.
+//!
+//! In goes a [`PermittedRequest`], out come the head and a bounded body stream. Nothing here follows redirects, retries,
+//! reads proxy variables, netrc or cookies. Direct hops go through hyper-util's client, hops through an explicit proxy
+//! through reqwest; both share the address guard and one TLS base configuration.
+//!
+//! ```compile_fail
+//! # async fn f(transport: botsec::transport::Transport, request: botsec::validate::ValidRequest) {
+//! // A validated request was not judged yet: the transport does not take it.
+//! let _ = transport.send(request).await;
+//! # }
+//! ```
+//!
+//! ```
+//! # async fn f(transport: botsec::transport::Transport, request: botsec::policy::PermittedRequest) {
+//! let _ = transport.send(request).await;
+//! # }
+//! ```
+
+mod body;
+mod decode;
+mod dial;
+mod fault;
+mod outgoing;
+mod proxied;
+mod tls;
+
+pub use body::{Limits, Stream};
+pub use decode::ACCEPT as ACCEPT_CODINGS;
+pub use proxied::Proxy;
+pub use tls::{Base, Tls};
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, StatusCode, Version};
+use hyper_util::client::legacy::Client as Pool;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use crate::error::{Code, Error};
+use crate::policy::{Networks, PermittedRequest};
+use dial::{Connector, Guard};
+use fault::Failed;
+use outgoing::Outgoing;
+
+/// Most header fields that an answer may have.
+pub const MAX_HEADERS: usize = 100;
+/// Most bytes that the head of an answer may have.
+pub const MAX_HEADER_BYTES: usize = 64 * 1024;
+/// How long an unused connection is kept: below the 60 s after which common servers close.
+const POOL_IDLE: Duration = Duration::from_secs(50);
+
+/// What one transport is built from. Clones share the TLS base and the dial counter.
+#[derive(Clone)]
+pub struct Settings {
+    /// TLS base configuration, shared by all clients with the same options.
+    pub tls: Base,
+    /// Which non-public networks which hosts may resolve to.
+    pub networks: Networks,
+    /// For DNS, TCP and TLS together.
+    pub connect_timeout: Duration,
+    /// The local address to dial from.
+    pub local_address: Option<IpAddr>,
+    /// An explicit proxy.
+    pub proxy: Option<Proxy>,
+}
+
+/// Connections to servers, and the one way to use them. Belongs to the runtime that drives it.
+pub struct Transport {
+    engine: Engine,
+    dials: Arc<AtomicU64>,
+}
+
+enum Engine {
+    Direct(Box<Pool<Connector, Outgoing>>),
+    Proxied(reqwest::Client),
+}
+
+/// The head of an answer, and its body still to read.
+pub struct Reply {
+    /// Status code.
+    pub status: StatusCode,
+    /// Reason phrase, when the server sent one other than the standard's.
+    pub reason: Option<String>,
+    /// Header fields, at most [`MAX_HEADERS`].
+    pub headers: HeaderMap,
+    /// Protocol version.
+    pub version: Version,
+    /// The body.
+    pub body: Stream,
+}
+
+/// Why a hop brought no answer, and what that means for another try.
+#[derive(Debug)]
+pub struct Trouble {
+    /// What to tell.
+    pub error: Error,
+    /// How far the request came.
+    pub reached: Reached,
+}
+
+/// How far a failed request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// No byte of the request left this machine.
+    NeverSent,
+    /// It may have arrived.
+    Sent,
+    /// It was written on a kept connection that the server had closed already, as far as we can tell.
+    StaleConnection,
+    /// It must not be tried again: a refusal, a broken rule of the protocol.
+    Refused,
+}
+
+impl Transport {
+    /// Builds a transport. Opens nothing.
+    ///
+    /// # Errors
+    /// `TlsError` when the proxy engine refuses the configuration.
+    pub fn new(settings: &Settings) -> Result<Self, Error> {
+        let dials = Arc::new(AtomicU64::new(0));
+        let engine = match &settings.proxy {
+            Some(proxy) => Engine::Proxied(proxied::build(settings, proxy)?),
+            None => Engine::Direct(Box::new(direct(settings, dials.clone()))),
+        };
+        Ok(Self { engine, dials })
+    }
+
+    /// Sends one judged hop and waits for the head of its answer.
+    ///
+    /// # Errors
+    /// [`Trouble`] with a `TransportError` or `AddressBlockedError` inside. Dropping the future closes the exchange.
+    pub async fn send(&self, request: PermittedRequest) -> Result<Reply, Trouble> {
+        let host = request.origin().host_text().into_owned();
+        let dials = self.dials.load(Ordering::Relaxed);
+        let answer = match &self.engine {
+            Engine::Direct(pool) => match outgoing::direct(request) {
+                Ok(request) => pool.request(request).await.map(|r| r.map(body::Wire::Direct)).map_err(Failed::Direct),
+                Err(error) => return Err(Trouble { error, reached: Reached::Refused }),
+            },
+            Engine::Proxied(client) => match outgoing::proxied(request) {
+                Ok(request) => proxied::send(client, request).await.map_err(Failed::Proxied),
+                Err(error) => return Err(Trouble { error, reached: Reached::Refused }),
+            },
+        };
+        match answer {
+            Ok(response) => self.receive(response),
+            Err(failed) => {
+                let reused = self.dials.load(Ordering::Relaxed) == dials;
+                let mut trouble = fault::judge(&failed, reused);
+                trouble.error.add("host", host);
+                Err(trouble)
+            }
+        }
+    }
+
+    fn receive(&self, response: http::Response<body::Wire>) -> Result<Reply, Trouble> {
+        let (head, wire) = response.into_parts();
+        if head.headers.contains_key(TRANSFER_ENCODING) && head.headers.contains_key(CONTENT_LENGTH) {
+            let error = Error::new(Code::TransportProtocol)
+                .with("reason", "the answer has both Content-Length and Transfer-Encoding");
+            return Err(Trouble { error, reached: Reached::Refused });
+        }
+        let reason = head
+            .extensions
+            .get::<hyper::ext::ReasonPhrase>()
+            .map(|phrase| String::from_utf8_lossy(phrase.as_bytes()).into_owned());
+        Ok(Reply {
+            status: head.status,
+            reason,
+            body: Stream::new(wire, &head.headers),
+            headers: head.headers,
+            version: head.version,
+        })
+    }
+}
+
+fn direct(settings: &Settings, dials: Arc<AtomicU64>) -> Pool<Connector, Outgoing> {
+    let guard = Guard::new(settings.networks.clone());
+    let connector = dial::connector(settings, guard, dials);
+    Pool::builder(TokioExecutor::new())
+        .pool_idle_timeout(POOL_IDLE)
+        .pool_timer(TokioTimer::new())
+        .timer(TokioTimer::new())
+        .http1_max_headers(MAX_HEADERS)
+        .http1_max_buf_size(MAX_HEADER_BYTES)
+        .http2_max_header_list_size(MAX_HEADER_BYTES as u32)
+        .http2_initial_stream_window_size(2 * 1024 * 1024)
+        .http2_initial_connection_window_size(4 * 1024 * 1024)
+        // hyper-util's own repeat covers requests that were queued on a connection and never written; the pipeline
+        // decides about every repeat itself, so it is off.
+        .retry_canceled_requests(false)
+        .set_host(true)
+        .build(connector)
+}

@@ -1,0 +1,256 @@
+//! One call's Python arguments as the pipeline's [`Call`], with what Python has to do while it runs.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use http::HeaderValue;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyBytes, PyString};
+use tokio::sync::{mpsc, oneshot};
+
+use super::auth::Proofs;
+use super::client::Core;
+use super::convert::{self, type_name};
+use super::error::{Raise, wrong_type, wrong_value};
+use super::{json, multipart, options};
+use crate::error::{Code, Error};
+use crate::pipeline::{self, Call, Options};
+use crate::secret::{Form, Piece, Text};
+use crate::validate::{Body, Feeder, Leaf, Request, Target, feed};
+
+/// The arguments of a verb, as the faces pass them.
+pub(super) struct Arguments<'a, 'py> {
+    pub(super) method: &'a str,
+    pub(super) url: &'a Bound<'py, PyAny>,
+    pub(super) path: Option<&'a Bound<'py, PyAny>>,
+    pub(super) params: Option<&'a Bound<'py, PyAny>>,
+    pub(super) headers: Option<&'a Bound<'py, PyAny>>,
+    pub(super) json: Option<&'a Bound<'py, PyAny>>,
+    pub(super) data: Option<&'a Bound<'py, PyAny>>,
+    pub(super) content: Option<&'a Bound<'py, PyAny>>,
+    pub(super) files: Option<&'a Bound<'py, PyAny>>,
+    pub(super) auth: Option<&'a Bound<'py, PyAny>>,
+    pub(super) timeout: Option<&'a Bound<'py, PyAny>>,
+    pub(super) max_response_bytes: Option<u64>,
+    pub(super) check: &'a Bound<'py, PyAny>,
+    pub(super) idempotency_key: Option<&'a str>,
+}
+
+/// A call ready to be driven.
+pub(super) struct Prepared {
+    pub(super) call: Call,
+    /// Where a body iterator's chunks go, and the iterable.
+    pub(super) body: Option<(Feeder, Py<PyAny>)>,
+    /// What signers are asked, and the signers.
+    pub(super) questions: Option<(mpsc::Receiver<Question>, Vec<Arc<Py<PyAny>>>)>,
+    /// `check=` when it is a callable.
+    pub(super) check: Option<Py<PyAny>>,
+}
+
+/// What a signer is asked.
+pub(super) struct Question {
+    pub(super) index: usize,
+    pub(super) request: pipeline::SignRequest,
+    pub(super) reply: oneshot::Sender<Result<Vec<(String, String)>, Error>>,
+}
+
+/// Passes the pipeline's questions to whoever drives the call; Python never runs inside the runtime.
+struct Port(mpsc::Sender<Question>);
+
+type Signed = Pin<Box<dyn Future<Output = Result<Vec<(String, String)>, Error>> + Send>>;
+
+impl pipeline::Signers for Port {
+    fn sign(&self, index: usize, request: pipeline::SignRequest) -> Signed {
+        let sender = self.0.clone();
+        Box::pin(async move {
+            let (reply, answer) = oneshot::channel();
+            let gone = || Error::new(Code::Internal).with("reason", "the signer went away");
+            sender.send(Question { index, request, reply }).await.map_err(|_| gone())?;
+            answer.await.map_err(|_| gone())?
+        })
+    }
+}
+
+/// What a signer sees: `method`, `url`, `headers` and `content` of the request that is about to be sent.
+#[pyclass(frozen, get_all, module = "botsec")]
+pub(super) struct SignRequest {
+    /// The method.
+    method: String,
+    /// The whole URL, query included.
+    url: String,
+    /// Header fields without secrets, names in lower case.
+    headers: Vec<(String, String)>,
+    /// The body; `None` when it comes from an iterator.
+    content: Option<Py<PyBytes>>,
+}
+
+impl SignRequest {
+    pub(super) fn show(py: Python<'_>, request: pipeline::SignRequest) -> Self {
+        let content = request.content.map(|content| PyBytes::new(py, &content).unbind());
+        Self { method: request.method, url: request.url, headers: request.headers, content }
+    }
+}
+
+impl Prepared {
+    pub(super) fn read(py: Python<'_>, core: &Core, given: &Arguments<'_, '_>, stream: bool) -> PyResult<Self> {
+        let url = given.url.cast::<PyString>().map_err(|_| wrong_type("`url` takes a str: a path template or an https URL."))?;
+        let headers = convert::headers(given.headers)?;
+        let params = convert::fields(given.params, "params")?;
+        let (body, content_type, feeder) = body(given)?;
+        if core.is_open_web() {
+            let hidden = headers.iter().chain(&params).any(|(_, leaf)| matches!(leaf, Leaf::Hidden(_)))
+                || matches!(&body, Body::Text(text) if text.is_hidden());
+            if hidden || given.auth.is_some_and(|auth| !auth.is_none()) {
+                return Err(wrong_type("An open_web client carries no credentials."));
+            }
+        }
+        let target = target(core, &convert::text(url), given.path).or_raise_nested(py)?;
+        let (check, status_check) = check(given.check)?;
+        let proofs = match given.auth.filter(|auth| !auth.is_none()) {
+            Some(auth) => Some(Proofs::read(Some(auth), core.signers.len())?),
+            None => None,
+        };
+        let (timeout, read_timeout) = options::call_timeout(given.timeout)?;
+        let mut signers = core.signers.clone();
+        let auth = proofs.map(|proofs| {
+            signers.extend(proofs.signers);
+            proofs.auth
+        });
+        let (port, questions) = if signers.is_empty() {
+            (None, None)
+        } else {
+            let (sender, receiver) = mpsc::channel(1);
+            (Some(Arc::new(Port(sender)) as Arc<dyn pipeline::Signers>), Some((receiver, signers)))
+        };
+        if given.max_response_bytes == Some(0) {
+            return Err(wrong_value("`max_response_bytes` must be at least 1."));
+        }
+        let call = Call {
+            request: Request {
+                method: convert::method(given.method)?,
+                target,
+                params,
+                headers,
+                body,
+                content_type,
+                idempotency_key: given.idempotency_key.map(str::to_owned),
+            },
+            options: Options {
+                timeout,
+                read_timeout,
+                max_bytes: given.max_response_bytes,
+                auth,
+                check: status_check,
+                stream,
+            },
+            signers: port,
+        };
+        Ok(Self { call, body: feeder, questions, check })
+    }
+}
+
+/// Python's errors and ours, from one function.
+enum Nested {
+    Ours(Error),
+    Python(PyErr),
+}
+
+trait OrRaiseNested<T> {
+    fn or_raise_nested(self, py: Python<'_>) -> PyResult<T>;
+}
+
+impl<T> OrRaiseNested<T> for Result<T, Nested> {
+    fn or_raise_nested(self, py: Python<'_>) -> PyResult<T> {
+        self.or_else(|nested| match nested {
+            Nested::Ours(error) => Err(error).or_raise(py),
+            Nested::Python(error) => Err(error),
+        })
+    }
+}
+
+fn target(core: &Core, url: &str, path: Option<&Bound<'_, PyAny>>) -> Result<Target, Nested> {
+    let path = path.filter(|path| !path.is_none());
+    if core.is_open_web() {
+        if path.is_some() {
+            return Err(Nested::Python(wrong_type("An open_web client takes a whole URL; `path` has no fields to fill.")));
+        }
+        return Ok(Target::Url(url.to_owned()));
+    }
+    if url.is_empty() {
+        return Ok(Target::Base);
+    }
+    let values = convert::path(path).map_err(Nested::Python)?;
+    let route = core.routes.parse(url).map_err(Nested::Ours)?;
+    Ok(Target::Template(route, values))
+}
+
+fn check(given: &Bound<'_, PyAny>) -> PyResult<(Option<Py<PyAny>>, bool)> {
+    if let Ok(flag) = given.cast::<PyBool>() {
+        return Ok((None, flag.is_true()));
+    }
+    if given.is_callable() {
+        return Ok((Some(given.clone().unbind()), false));
+    }
+    Err(wrong_type("`check` takes True, False or a callable that decides on the response."))
+}
+
+type BodyParts = (Body, Option<HeaderValue>, Option<(Feeder, Py<PyAny>)>);
+
+fn body(given: &Arguments<'_, '_>) -> PyResult<BodyParts> {
+    let some = |value: Option<&Bound<'_, PyAny>>| value.is_some_and(|value| !value.is_none());
+    let kinds = [some(given.json), some(given.content), some(given.data) || some(given.files)];
+    if kinds.iter().filter(|kind| **kind).count() > 1 {
+        return Err(wrong_type("A request has one body: `json`, `content`, or `data` and `files`."));
+    }
+    if let Some(value) = given.json.filter(|value| !value.is_none()) {
+        return Ok((Body::Text(json::encode(value)?), Some(HeaderValue::from_static("application/json")), None));
+    }
+    if let Some(files) = given.files.filter(|value| !value.is_none()) {
+        let (text, kind) = multipart::encode(files, given.data)?;
+        return Ok((Body::Text(text), Some(kind), None));
+    }
+    if some(given.data) {
+        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+        return Ok((Body::Text(form(&convert::fields(given.data, "data")?)), Some(kind), None));
+    }
+    match given.content.filter(|value| !value.is_none()) {
+        None => Ok((Body::Empty, None, None)),
+        Some(content) => self::content(content),
+    }
+}
+
+fn content(given: &Bound<'_, PyAny>) -> PyResult<BodyParts> {
+    if let Some(bytes) = convert::buffer(given)? {
+        return Ok((Body::Text(Text::plain(bytes)), None, None));
+    }
+    let py = given.py();
+    let iterable = if given.hasattr("read")? {
+        // A file in pieces of 64 KiB, until it returns nothing.
+        let piece = py.import("functools")?.call_method1("partial", (given.getattr("read")?, 65_536))?;
+        py.import("builtins")?.call_method1("iter", (piece, PyBytes::new(py, b"")))?
+    } else if given.hasattr("__iter__")? || given.hasattr("__aiter__")? {
+        given.clone()
+    } else {
+        return Err(wrong_type(format!(
+            "`content` takes bytes, str, a binary file or an iterator of bytes, not {}.",
+            type_name(given)
+        )));
+    };
+    let (feeder, slot) = feed(None);
+    Ok((Body::Feed(slot), None, Some((feeder, iterable.unbind()))))
+}
+
+/// `data=` as a form (WHATWG URL, application/x-www-form-urlencoded), spaces as `%20`, which every decoder takes.
+fn form(fields: &[(String, Leaf)]) -> Text {
+    let mut text = Text::default();
+    for (index, (key, leaf)) in fields.iter().enumerate() {
+        let mark = if index > 0 { "&" } else { "" };
+        text.push(Piece::Plain(format!("{mark}{}=", crate::encode::url_query(key)).into()));
+        text.push(match leaf {
+            Leaf::Plain(value) => Piece::Plain(crate::encode::url_query(value).into_owned().into()),
+            Leaf::Hidden(secret) => Piece::Hidden(secret.clone(), Form::Percent),
+        });
+    }
+    text
+}

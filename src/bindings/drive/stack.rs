@@ -1,0 +1,308 @@
+//! Sync calls: a client keeps a last-in-first-out stack of drivers, each a current-thread runtime with its own pool.
+//!
+//! A call pops one, leaves the interpreter, drives it on the calling thread and pushes it back. Python code (signals,
+//! body iterators, signers) runs after the runtime was left, so it may call botsec itself.
+
+use std::future::{Future, poll_fn};
+use std::mem;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use pyo3::prelude::*;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc;
+
+use super::super::call::{Prepared, Question};
+use super::super::client::Core;
+use super::super::convert;
+use super::super::error::{Raise, wrong_type};
+use super::Sketch;
+use crate::clock;
+use crate::error::{Code, Error};
+use crate::fork::{Lock, epoch};
+use crate::observe::Event;
+use crate::pipeline::Outcome;
+use crate::transport::{Limits, Settings, Stream, Transport};
+use crate::validate::Feeder;
+
+/// How often a waiting call looks for signals.
+const TICK: Duration = Duration::from_millis(50);
+/// Drivers kept between calls; more threads than this at once reconnect.
+const MAX_IDLE_DRIVERS: usize = 64;
+/// After this long a server may have closed a kept connection, which the runtime learns only when it runs.
+const STALE_AFTER: Duration = Duration::from_millis(500);
+
+/// A runtime and its connections.
+pub(in super::super) struct Driver {
+    runtime: Option<Runtime>,
+    transport: Option<Transport>,
+    epoch: u64,
+    used: Instant,
+}
+
+/// The drivers of one client.
+#[derive(Default)]
+pub(in super::super) struct Stack(Lock<Vec<Driver>>);
+
+impl Driver {
+    fn new(settings: &Settings) -> Result<Self, Error> {
+        let runtime = Builder::new_current_thread().enable_io().enable_time().build();
+        let runtime = runtime.map_err(|e| Error::new(Code::TransportConnect).with("reason", e.kind().to_string()))?;
+        Ok(Self { runtime: Some(runtime), transport: Some(Transport::new(settings)?), epoch: epoch(), used: clock::now() })
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let (runtime, transport) = (self.runtime.take(), self.transport.take());
+        if self.epoch != epoch() {
+            // The child of a fork: closing would end the parent's connections and wait for threads that do not exist.
+            mem::forget((runtime, transport));
+            return;
+        }
+        if let Some(runtime) = runtime {
+            let guard = runtime.enter();
+            drop(transport);
+            drop(guard);
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Stack {
+    /// The driver used last, or a new one.
+    pub(in super::super) fn pop(&self, settings: &Settings) -> Result<Driver, Error> {
+        loop {
+            let popped = self.0.lock().pop();
+            match popped {
+                Some(driver) if driver.epoch == epoch() => return Ok(driver),
+                Some(stale) => drop(stale),
+                None => return Driver::new(settings),
+            }
+        }
+    }
+
+    /// Takes a driver back.
+    pub(in super::super) fn push(&self, mut driver: Driver) {
+        driver.used = clock::now();
+        let surplus = {
+            let mut drivers = self.0.lock();
+            if drivers.len() < MAX_IDLE_DRIVERS {
+                drivers.push(driver);
+                None
+            } else {
+                Some(driver)
+            }
+        };
+        drop(surplus);
+    }
+
+    /// Closes every idle driver.
+    pub(in super::super) fn clear(&self) {
+        let drivers = mem::take(&mut *self.0.lock());
+        drop(drivers);
+    }
+}
+
+/// Why a driven call came back.
+enum Step<T> {
+    Done(T),
+    /// Time to look for signals.
+    Tick,
+    /// The body has room for a chunk.
+    Room(mpsc::OwnedPermit<Result<Bytes, ()>>),
+    /// A signer is asked.
+    Ask(Question),
+}
+
+/// How a sync call ended: an outcome, or the caller's own exception with the event of the abandoned call.
+pub(in super::super) enum Driven {
+    Outcome(Outcome, Driver),
+    Raised(PyErr, Event),
+}
+
+/// Drives one call on this thread. The interpreter is left except while Python code has to run.
+pub(in super::super) fn call(py: Python<'_>, core: &Core, prepared: Prepared) -> PyResult<Driven> {
+    let Prepared { call, body, questions, .. } = prepared;
+    let mut driver = core.stack.pop(&core.settings).or_raise(py)?;
+    let sketch = Sketch::of(&core.setup, &call);
+    let mut body = match body {
+        Some((feeder, iterable)) => Some(Pump::new(py, feeder, &iterable)?),
+        None => None,
+    };
+    let (mut questions, signers) = questions.map_or((None, Vec::new()), |(receiver, signers)| (Some(receiver), signers));
+    let idle = clock::now().duration_since(driver.used) > STALE_AFTER;
+    let result = py.detach(|| {
+        let (Some(runtime), Some(transport)) = (&driver.runtime, &driver.transport) else {
+            return Err(wrong_type("The driver is gone."));
+        };
+        if idle {
+            // Lets the reactor see the connections that servers closed meanwhile, before one of them is used.
+            runtime.block_on(async {
+                tokio::task::yield_now().await;
+                tokio::task::yield_now().await;
+            });
+        }
+        let future = super::send(&core.setup, transport, call, &sketch);
+        let guard = runtime.enter();
+        let mut future = pin!(future);
+        drop(guard);
+        let result = loop {
+            match runtime.block_on(step(future.as_mut(), body.as_mut(), questions.as_mut())) {
+                Step::Done(outcome) => break Ok(outcome),
+                Step::Tick => {
+                    if let Err(raised) = Python::attach(|py| py.check_signals()) {
+                        break Err(raised);
+                    }
+                }
+                Step::Room(permit) => {
+                    if let Some(Err(raised)) = body.as_mut().map(|pump| Python::attach(|py| pump.push(py, permit))) {
+                        break Err(raised);
+                    }
+                }
+                Step::Ask(question) => {
+                    if let Err(raised) = Python::attach(|py| answer(py, question, &signers)) {
+                        break Err(raised);
+                    }
+                }
+            }
+        };
+        // An abandoned exchange is dropped inside its runtime, which then closes the connection.
+        let _guard = runtime.enter();
+        result
+    });
+    match result {
+        Ok(outcome) => Ok(Driven::Outcome(outcome, driver)),
+        Err(raised) => {
+            driver.used = clock::now();
+            core.stack.push(driver);
+            Ok(Driven::Raised(raised, sketch.cancelled(&core.setup)))
+        }
+    }
+}
+
+async fn step<F: Future>(
+    mut future: Pin<&mut F>,
+    mut body: Option<&mut Pump>,
+    mut questions: Option<&mut mpsc::Receiver<Question>>,
+) -> Step<F::Output> {
+    let mut tick = pin!(tokio::time::sleep(TICK));
+    poll_fn(|context| {
+        if let Poll::Ready(output) = future.as_mut().poll(context) {
+            return Poll::Ready(Step::Done(output));
+        }
+        if let Some(pump) = body.as_mut()
+            && let Poll::Ready(Some(permit)) = pump.poll_room(context)
+        {
+            return Poll::Ready(Step::Room(permit));
+        }
+        if let Some(questions) = questions.as_mut()
+            && let Poll::Ready(Some(question)) = questions.poll_recv(context)
+        {
+            return Poll::Ready(Step::Ask(question));
+        }
+        tick.as_mut().poll(context).map(|()| Step::Tick)
+    })
+    .await
+}
+
+type Room = Pin<Box<dyn Future<Output = Option<mpsc::OwnedPermit<Result<Bytes, ()>>>> + Send>>;
+
+/// A Python iterator whose chunks become a request body.
+struct Pump {
+    iterator: Py<PyAny>,
+    feeder: Option<Feeder>,
+    room: Option<Room>,
+}
+
+impl Pump {
+    fn new(py: Python<'_>, feeder: Feeder, iterable: &Py<PyAny>) -> PyResult<Self> {
+        let iterable = iterable.bind(py);
+        if iterable.hasattr("__aiter__")? {
+            return Err(wrong_type("An async iterator as `content` needs an AsyncClient."));
+        }
+        Ok(Self { iterator: iterable.try_iter()?.into_any().unbind(), feeder: Some(feeder), room: None })
+    }
+
+    fn poll_room(&mut self, context: &mut std::task::Context<'_>) -> Poll<Option<mpsc::OwnedPermit<Result<Bytes, ()>>>> {
+        let Some(feeder) = &self.feeder else { return Poll::Pending };
+        let room = self.room.get_or_insert_with(|| {
+            let feeder = feeder.clone();
+            Box::pin(async move { feeder.reserve_owned().await.ok() })
+        });
+        let poll = room.as_mut().poll(context);
+        if poll.is_ready() {
+            self.room = None;
+            if let Poll::Ready(None) = poll {
+                self.feeder = None;
+                return Poll::Pending;
+            }
+        }
+        poll
+    }
+
+    /// Asks the iterator for one chunk. Its exception ends the call and is the caller's own.
+    fn push(&mut self, py: Python<'_>, permit: mpsc::OwnedPermit<Result<Bytes, ()>>) -> PyResult<()> {
+        match self.iterator.bind(py).try_iter()?.next() {
+            None => self.feeder = None,
+            Some(Ok(chunk)) => {
+                let Some(bytes) = convert::buffer(&chunk)? else {
+                    return Err(wrong_type("A body iterator yields bytes or str."));
+                };
+                permit.send(Ok(bytes));
+            }
+            Some(Err(raised)) => return Err(raised),
+        }
+        Ok(())
+    }
+}
+
+fn answer(py: Python<'_>, question: Question, signers: &[std::sync::Arc<Py<PyAny>>]) -> PyResult<()> {
+    let Some(signer) = signers.get(question.index) else { return Ok(()) };
+    let request = super::super::call::SignRequest::show(py, question.request);
+    let signed = signer.bind(py).call_method1("sign", (request,))?;
+    let _ = question.reply.send(Ok(signature(&signed)?));
+    Ok(())
+}
+
+/// A signer's answer: a mapping of header names to values.
+pub(in super::super) fn signature(signed: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
+    let wrong = |_| wrong_type("A signer's sign() returns a mapping of header names to str values.");
+    let pairs = convert::pairs(signed, "the result of sign()").map_err(wrong)?;
+    pairs.iter().map(|(name, value)| Ok((name.extract().map_err(wrong)?, value.extract().map_err(wrong)?))).collect()
+}
+
+/// Reads the next chunk of a stream on this thread.
+pub(in super::super) fn read(
+    py: Python<'_>,
+    driver: &Driver,
+    stream: &mut Stream,
+    limits: &Limits,
+) -> PyResult<Result<Option<Bytes>, Error>> {
+    py.detach(|| {
+        let Some(runtime) = &driver.runtime else { return Err(wrong_type("The driver is gone.")) };
+        let guard = runtime.enter();
+        let mut future = pin!(stream.next(limits));
+        drop(guard);
+        loop {
+            match runtime.block_on(step(future.as_mut(), None, None)) {
+                Step::Done(chunk) => return Ok(chunk),
+                Step::Tick => Python::attach(|py| py.check_signals())?,
+                Step::Room(_) | Step::Ask(_) => {}
+            }
+        }
+    })
+}
+
+/// Drops a stream inside its driver's runtime.
+pub(in super::super) fn discard(driver: &Driver, stream: Option<Box<Stream>>) {
+    let _guard = driver.runtime.as_ref().map(Runtime::enter);
+    drop(stream);
+}
+
+/// Whether the driver belongs to this process.
+pub(in super::super) fn is_ours(driver: &Driver) -> bool {
+    driver.epoch == epoch()
+}

@@ -1,0 +1,62 @@
+//! Events as records of the Python logger `botsec`, emitted by whoever made the call, as the call returns or raises.
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyDict;
+
+use crate::observe::{Event, Level};
+use crate::redact;
+
+static LOGGER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+/// The logger `botsec`, with a NullHandler. Made with the first client, so that importing botsec imports no logging.
+fn logger(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    let logger = LOGGER.get_or_try_init(py, || {
+        let logging = py.import("logging")?;
+        let logger = logging.call_method1("getLogger", ("botsec",))?;
+        logger.call_method1("addHandler", (logging.call_method0("NullHandler")?,))?;
+        Ok::<_, PyErr>(logger.unbind())
+    })?;
+    Ok(logger.bind(py))
+}
+
+/// Makes the logger ready.
+pub(super) fn prepare(py: Python<'_>) -> PyResult<()> {
+    logger(py).map(drop)
+}
+
+/// Emits one event. A handler that raises is the application's own business and does not end the call.
+pub(super) fn emit(py: Python<'_>, event: &Event) {
+    if let Err(error) = try_emit(py, event) {
+        error.write_unraisable(py, None);
+    }
+}
+
+fn try_emit(py: Python<'_>, event: &Event) -> PyResult<()> {
+    let level: u32 = match event.level() {
+        Level::Info => 20,
+        Level::Warning => 30,
+        Level::Error => 40,
+    };
+    let logger = logger(py)?;
+    if !logger.call_method1("isEnabledFor", (level,))?.is_truthy()? {
+        return Ok(());
+    }
+    let line = event.line();
+    let fields = PyDict::new(py);
+    fields.set_item("method", &event.method)?;
+    fields.set_item("host", &event.host)?;
+    fields.set_item("route", redact::scrub(&event.route).as_ref())?;
+    fields.set_item("status", event.status)?;
+    fields.set_item("code", event.code)?;
+    fields.set_item("elapsed_s", event.elapsed.as_secs_f64())?;
+    fields.set_item("queued_s", event.queued.as_secs_f64())?;
+    fields.set_item("attempts", event.attempts)?;
+    fields.set_item("redirects", event.redirects)?;
+    fields.set_item("incident", event.incident.as_deref())?;
+    let extra = PyDict::new(py);
+    extra.set_item("botsec", fields)?;
+    let keywords = PyDict::new(py);
+    keywords.set_item("extra", extra)?;
+    logger.call_method("log", (level, "%s", redact::scrub(&line).as_ref()), Some(&keywords)).map(drop)
+}

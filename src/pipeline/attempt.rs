@@ -1,0 +1,359 @@
+//! The attempts of one call: exchange, redirects, learning, the verdict on another try, the answer's body.
+
+use std::time::{Duration, Instant};
+
+use http::header::LOCATION;
+use http::{Method, StatusCode};
+
+use super::queue::{self, Permit};
+use super::response::{Content, Response};
+use super::setup::{Options, Setup, SignRequest, Signers};
+use super::{Failure, Trace};
+use crate::clock::{self, Dice};
+use crate::error::{Code, Error};
+use crate::headers::{self, Quota};
+use crate::policy::{Hop, PermittedRequest};
+use crate::redact;
+use crate::retry::{Attempt, Budgets, Outcome, Reason, Verdict};
+use crate::sign::Auth;
+use crate::transport::{Limits, Reached, Reply, Transport, Trouble};
+use crate::url::SafeUrl;
+use crate::validate::{Body, ValidRequest};
+
+/// Most redirects of one call.
+const MAX_REDIRECTS: u32 = 5;
+/// Most of an error's body that is kept: 64 KiB.
+const ERROR_BODY: usize = 64 * 1024;
+/// Most characters of it in a note.
+const EXCERPT: usize = 512;
+/// Most decoded bytes of a stream: 2 GiB.
+const STREAM_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+
+/// What all attempts of a call share.
+pub(super) struct Road<'a> {
+    pub(super) setup: &'a Setup,
+    pub(super) transport: &'a Transport,
+    pub(super) request: &'a ValidRequest,
+    pub(super) auth: &'a [Auth],
+    pub(super) options: &'a Options,
+    pub(super) signers: Option<&'a dyn Signers>,
+}
+
+/// A final answer with its body, or what went wrong on the way.
+struct Answer {
+    reply: Reply,
+    uri: http::Uri,
+    quota: Option<Quota>,
+}
+
+impl Road<'_> {
+    /// Judges the first hop.
+    pub(super) fn permit(&self) -> Result<PermittedRequest, Error> {
+        self.setup.policy.permit(self.request, self.auth, &self.setup.defaults)
+    }
+
+    fn limits(&self) -> Limits {
+        let default = if self.options.stream { STREAM_BYTES } else { self.setup.max_bytes };
+        Limits {
+            max_bytes: self.options.max_bytes.unwrap_or(default),
+            read_timeout: self.options.read_timeout.unwrap_or(self.setup.times.read),
+        }
+    }
+
+    /// Tries until there is an answer, or no reason to try again.
+    pub(super) async fn attempts(
+        &self,
+        first: PermittedRequest,
+        permit: Permit,
+        deadline: Instant,
+        trace: &mut Trace,
+    ) -> Result<Response, Failure> {
+        let begun = clock::now();
+        let mut next = Some((first, permit));
+        loop {
+            let (permitted, mut permit) = match next.take() {
+                Some(ready) => ready,
+                None => {
+                    let permitted = self.permit()?;
+                    let bucket = self.setup.bucket(permitted.origin());
+                    let left = deadline.saturating_duration_since(clock::now());
+                    let wait = self.setup.throttle.max_wait.min(left);
+                    (permitted, queue::acquire(&bucket, wait, &mut trace.queued).await?)
+                }
+            };
+            trace.attempts += 1;
+            let bucket = permit.bucket().clone();
+            let host = permitted.origin().host_text().into_owned();
+            let result = match self.exchange(permitted, &mut permit, trace).await {
+                Ok(answer) => self.read(answer, begun, trace).await,
+                Err(trouble) => Err(trouble),
+            };
+            drop(permit);
+            let (outcome, failure) = match result {
+                Ok(Ok(response)) => {
+                    Budgets::of(&host, |budget| budget.succeed());
+                    return Ok(response);
+                }
+                Ok(Err((outcome, failure))) => (outcome, failure),
+                Err(trouble) => match outcome_of(&trouble) {
+                    Some(outcome) => (outcome, Failure::from(trouble.error)),
+                    None => return Err(trouble.error.into()),
+                },
+            };
+            if let Outcome::Answered { status: 429, retry_after: Some(wait) } = outcome {
+                // Everybody who shares the bucket stops, not this call alone.
+                bucket.block_until(clock::now() + wait.min(self.setup.rules.max_retry_after));
+            }
+            match self.verdict(&outcome, &host, deadline, trace) {
+                Verdict::Again(wait) => tokio::time::sleep(wait).await,
+                Verdict::Done => return self.last(failure),
+                Verdict::Stop { reason, retry_after } => return self.last(stopped(failure, &reason, retry_after)),
+            }
+        }
+    }
+
+    /// With `check=False` the last answer is the caller's, whatever it says.
+    fn last(&self, failure: Failure) -> Result<Response, Failure> {
+        match failure.response {
+            Some(response) if !self.options.check => Ok(*response),
+            response => Err(Failure { error: failure.error, response }),
+        }
+    }
+
+    fn verdict(&self, outcome: &Outcome, host: &str, deadline: Instant, trace: &Trace) -> Verdict {
+        let attempt = Attempt {
+            method: self.request.method(),
+            number: trace.attempts,
+            replayable: self.request.is_replayable(),
+            idempotency_key: self.request.has_idempotency_key(),
+            time_left: deadline.saturating_duration_since(clock::now()),
+        };
+        let mut dice = Dice::roll_new();
+        Budgets::of(host, |budget| self.setup.rules.decide(&attempt, outcome, budget, &mut dice))
+    }
+
+    /// One request and the redirects that its answers ask for, each hop judged.
+    async fn exchange(&self, first: PermittedRequest, permit: &mut Permit, trace: &mut Trace) -> Result<Answer, Trouble> {
+        let mut permitted = first;
+        let mut hop: Option<Hop> = None;
+        let mut extra: Option<Permit> = None;
+        loop {
+            let uri = permitted.uri().clone();
+            self.sign(&mut permitted, hop.as_ref()).await.map_err(refused)?;
+            let permit = extra.as_mut().unwrap_or(&mut *permit);
+            permit.spend();
+            let reply = match self.hop(permitted).await {
+                Err(trouble) if trouble.reached == Reached::StaleConnection && self.may_repeat(hop.as_ref()) => {
+                    self.hop(self.again(hop.as_ref()).map_err(refused)?).await?
+                }
+                other => other?,
+            };
+            let quotas = headers::quotas(&reply.headers, clock::wall());
+            if !permit.is_settled() {
+                permit.settle(&quotas);
+            }
+            trace.status = Some(reply.status.as_u16());
+            let follow = self.setup.follow_redirects && is_redirect(reply.status);
+            let Some(location) = reply.headers.get(LOCATION).filter(|_| follow) else {
+                return Ok(Answer { reply, uri, quota: quotas.into_iter().next() });
+            };
+            if trace.redirects >= MAX_REDIRECTS {
+                let error = Error::new(Code::PolicyRedirectRefused).with("reason", "more than 5 redirects");
+                return Err(refused(error));
+            }
+            let target = self.target(&uri, reply.status, location.as_bytes(), hop.as_ref()).map_err(refused)?;
+            reply.body.drain(&self.limits()).await;
+            trace.redirects += 1;
+            permitted = self.setup.policy.follow(self.request, &target, self.auth, &self.setup.defaults).map_err(refused)?;
+            trace.host = Some(permitted.origin().clone());
+            let bucket = self.setup.bucket(permitted.origin());
+            extra = Some(queue::acquire(&bucket, self.setup.throttle.max_wait, &mut trace.queued).await.map_err(refused)?);
+            hop = Some(target);
+        }
+    }
+
+    /// Sends one hop and waits for the head of its answer, at most as long as a silence may last.
+    async fn hop(&self, permitted: PermittedRequest) -> Result<Reply, Trouble> {
+        /// A body above this size may take longer to send than a silence may last; the total limit bounds it.
+        const LONG_UPLOAD: usize = 1024 * 1024;
+        let short = permitted.bytes().is_some_and(|bytes| bytes.len() <= LONG_UPLOAD);
+        let answer = self.transport.send(permitted);
+        if !short {
+            return answer.await;
+        }
+        let read = self.limits().read_timeout;
+        match tokio::time::timeout(read, answer).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Trouble {
+                error: Error::new(Code::TransportReadTimeout)
+                    .with("reason", format!("no answer within {} s", read.as_secs_f64())),
+                reached: Reached::Sent,
+            }),
+        }
+    }
+
+    /// A connection that went stale while it was kept costs one silent repeat, for methods that may be repeated.
+    fn may_repeat(&self, hop: Option<&Hop>) -> bool {
+        let method = hop.map_or(self.request.method(), |hop| &hop.method);
+        method.is_idempotent() && self.request.is_replayable()
+    }
+
+    fn again(&self, hop: Option<&Hop>) -> Result<PermittedRequest, Error> {
+        match hop {
+            None => self.permit(),
+            Some(hop) => self.setup.policy.follow(self.request, hop, self.auth, &self.setup.defaults),
+        }
+    }
+
+    /// Asks the signers outside this crate; never for another origin.
+    async fn sign(&self, permitted: &mut PermittedRequest, hop: Option<&Hop>) -> Result<(), Error> {
+        let Some(signers) = self.signers else { return Ok(()) };
+        let own = self.setup.policy.origin() == Some(permitted.origin()) && hop.is_none_or(|hop| hop.same_origin);
+        if !own {
+            return Ok(());
+        }
+        for auth in self.auth {
+            let Auth::Outside(index) = auth else { continue };
+            let plain = permitted.headers().iter().filter(|(_, value)| !value.is_sensitive());
+            let request = SignRequest {
+                method: permitted.method().as_str().to_owned(),
+                url: permitted.uri().to_string(),
+                headers: plain.filter_map(|(k, v)| Some((k.as_str().to_owned(), v.to_str().ok()?.to_owned()))).collect(),
+                content: permitted.bytes().map(<[u8]>::to_vec),
+            };
+            let signed = signers.sign(*index, request).await?;
+            permitted.add_signature(signed)?;
+        }
+        Ok(())
+    }
+
+    /// Where a redirect leads, by the rules of RFC 9110 §15.4 and ours.
+    fn target(&self, uri: &http::Uri, status: StatusCode, location: &[u8], hop: Option<&Hop>) -> Result<Hop, Error> {
+        let refuse = |reason: &str| Error::new(Code::PolicyRedirectRefused).with("reason", reason);
+        let location = std::str::from_utf8(location).map_err(|_| refuse("the Location field is not text"))?;
+        let current = SafeUrl::parse(&uri.to_string())?;
+        let url = current.join(location)?;
+        let before = hop.map_or(self.request.method(), |hop| &hop.method);
+        let becomes_get = match status {
+            StatusCode::SEE_OTHER => *before != Method::HEAD,
+            StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => *before == Method::POST,
+            _ => false,
+        };
+        let carried = hop.is_none_or(|hop| hop.with_body) && !matches!(self.request.body(), Body::Empty);
+        let with_body = carried && !becomes_get;
+        let same_origin = hop.is_none_or(|hop| hop.same_origin) && url.origin() == current.origin();
+        if with_body && !same_origin {
+            return Err(refuse("a body is never sent again to another origin"));
+        }
+        if with_body && !self.request.is_replayable() {
+            return Err(refuse("the body is an iterator and cannot be sent again"));
+        }
+        let method = if becomes_get { Method::GET } else { before.clone() };
+        Ok(Hop { url, method, with_body, same_origin })
+    }
+
+    /// Reads the body and decides whether the answer is an answer.
+    async fn read(&self, answer: Answer, begun: Instant, trace: &Trace) -> Result<Result<Response, (Outcome, Failure)>, Trouble> {
+        let Answer { mut reply, uri, quota } = answer;
+        let status = reply.status.as_u16();
+        let limits = self.limits();
+        let good = (200..300).contains(&status);
+        let retry_after = headers::retry_after_of(&reply.headers, clock::wall());
+        let outcome = Outcome::Answered { status, retry_after };
+        let again = !good && self.setup.rules.is_retryable_status(status);
+        if good {
+            self.judge_type(&reply).map_err(refused)?;
+        }
+        let whole = good || !self.options.check;
+        let content = match (whole, self.options.stream) {
+            (true, false) => Some(read_all(&mut reply, &limits).await?),
+            (true, true) if !again => None,
+            _ => Some(reply.body.excerpt(ERROR_BODY, &limits).await),
+        };
+        let reason = reply.reason.or_else(|| reply.status.canonical_reason().map(str::to_owned)).unwrap_or_default();
+        let response = Response {
+            status,
+            reason,
+            headers: reply.headers,
+            version: reply.version,
+            content: content.map_or_else(|| Content::Stream(Box::new(reply.body)), Content::Read),
+            uri,
+            open: self.setup.policy.is_open_web(),
+            elapsed: clock::now().duration_since(begun),
+            attempts: trace.attempts,
+            quota,
+        };
+        if good || !(self.options.check || again) {
+            return Ok(Ok(response));
+        }
+        Ok(Err((outcome, Failure { error: status_error(&response, retry_after), response: Some(Box::new(response)) })))
+    }
+
+    fn judge_type(&self, reply: &Reply) -> Result<(), Error> {
+        let Some(wanted) = &self.setup.content_types else { return Ok(()) };
+        let kind = reply.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let kind = kind.split(';').next().unwrap_or("").trim();
+        if wanted.iter().any(|w| w.eq_ignore_ascii_case(kind)) {
+            return Ok(());
+        }
+        Err(Error::new(Code::PolicyContentType).with("reason", "a media type that content_types= does not list"))
+    }
+}
+
+async fn read_all(reply: &mut Reply, limits: &Limits) -> Result<bytes::Bytes, Trouble> {
+    reply.body.collect(limits).await.map_err(|error| {
+        let broken = matches!(error.code(), Code::TransportTruncated | Code::TransportReadTimeout);
+        Trouble { error, reached: if broken { Reached::Sent } else { Reached::Refused } }
+    })
+}
+
+fn refused(error: Error) -> Trouble {
+    Trouble { error, reached: Reached::Refused }
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// What a trouble means to the retry judge; `None` for what no repeat can mend.
+fn outcome_of(trouble: &Trouble) -> Option<Outcome> {
+    let slow = trouble.error.code() == Code::TransportReadTimeout;
+    match trouble.reached {
+        Reached::NeverSent => Some(Outcome::NeverSent),
+        Reached::Sent | Reached::StaleConnection if slow => Some(Outcome::TimedOut),
+        Reached::Sent | Reached::StaleConnection => Some(Outcome::Broken),
+        Reached::Refused => None,
+    }
+}
+
+fn stopped(mut failure: Failure, reason: &Reason, retry_after: Option<Duration>) -> Failure {
+    failure.error.add("retry", reason.as_str());
+    if let Some(wait) = retry_after
+        && failure.error.retry_after().is_none()
+    {
+        failure.error = failure.error.after(wait);
+    }
+    failure
+}
+
+fn status_error(response: &Response, retry_after: Option<Duration>) -> Error {
+    let code = match response.status {
+        401 => Code::StatusAuthFailed,
+        403 => Code::StatusForbidden,
+        429 => Code::StatusRateLimited,
+        300..400 => Code::StatusRedirect,
+        _ => Code::StatusOther,
+    };
+    let mut error = Error::new(code).with("status", response.status.to_string());
+    if let Some(id) = response.request_id() {
+        error.add("request_id", redact::scrub_bytes_excerpt(id.as_bytes(), 80));
+    }
+    let body = response.bytes().map(|bytes| redact::scrub_bytes_excerpt(bytes, EXCERPT)).unwrap_or_default();
+    if !body.is_empty() {
+        error.add("body", body);
+    }
+    match retry_after {
+        Some(wait) => error.after(wait),
+        None => error,
+    }
+}

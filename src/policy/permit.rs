@@ -1,0 +1,352 @@
+//! The way to a permitted request: origin, address and route are judged, then secrets are attached to their own hosts.
+
+use std::borrow::Cow;
+
+use http::header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+
+use super::hosts::HostRule;
+use super::{Policy, Scope};
+use crate::error::{Code, Error};
+use crate::secret::{Secret, Text};
+use crate::sign::Auth;
+use crate::url::{Origin, SafeUrl};
+use crate::validate::{Body, Payload, Place, ValidRequest, header};
+
+/// A request that may be sent: to this origin, on this route, with these secrets.
+#[derive(Debug)]
+pub struct PermittedRequest {
+    method: Method,
+    origin: Origin,
+    uri: Uri,
+    headers: HeaderMap,
+    payload: Payload,
+}
+
+/// One hop of a redirect chain.
+#[derive(Clone, Debug)]
+pub struct Hop {
+    /// Where the hop goes.
+    pub url: SafeUrl,
+    /// Its method, after 301, 302 and 303 had their say.
+    pub method: Method,
+    /// Whether the body is sent again.
+    pub with_body: bool,
+    /// Whether every hop so far stayed on the first origin.
+    pub same_origin: bool,
+}
+
+impl PermittedRequest {
+    /// Where it goes.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The whole target. It may hold secrets: never print it.
+    pub fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// Header fields, secrets included.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The bytes of the body, when they are known.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match &self.payload {
+            Payload::Empty => Some(&[]),
+            Payload::Bytes(bytes) => Some(bytes),
+            Payload::Feed(_) => None,
+        }
+    }
+
+    /// Adds what a signer outside this crate made of the request.
+    ///
+    /// # Errors
+    /// `InputError` for a header that cannot be sent.
+    pub fn add_signature(&mut self, signed: Vec<(String, String)>) -> Result<(), Error> {
+        for (name, value) in signed {
+            header::name(&name)?;
+            header::value(&value)?;
+            let refuse = |_| Error::new(Code::InputHeader).with("reason", "the signer returned an unusable header");
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|e| refuse(e.to_string()))?;
+            let mut value = HeaderValue::from_str(&value).map_err(|e| refuse(e.to_string()))?;
+            value.set_sensitive(true);
+            self.headers.insert(name, value);
+        }
+        Ok(())
+    }
+
+    /// Method, target, header fields and body, for the transport.
+    pub(crate) fn into_parts(self) -> (Method, Uri, HeaderMap, Payload) {
+        (self.method, self.uri, self.headers, self.payload)
+    }
+}
+
+impl Policy {
+    /// Judges a request's first hop and attaches `auth` and its secret leaves.
+    ///
+    /// # Errors
+    /// `PolicyError` of the part that is not allowed. Nothing was sent.
+    pub fn permit(&self, request: &ValidRequest, auth: &[Auth], defaults: &HeaderMap) -> Result<PermittedRequest, Error> {
+        let (origin, base, path) = self.locate(request)?;
+        self.judge_origin(origin)?;
+        let keys: Vec<Cow<'_, str>> = request.query_keys().iter().map(|key| Cow::Borrowed(key.as_str())).collect();
+        self.judge_route(request.method().as_str(), origin, Some(path), &keys)?;
+        self.judge_leaves(request, origin)?;
+        let bound: Vec<&Auth> = auth.iter().filter(|auth| self.is_bound(auth, origin)).collect();
+
+        let mut target = Vec::with_capacity(64);
+        target.extend_from_slice(base.trim_end_matches('/').as_bytes());
+        for prefix in bound.iter().filter_map(|auth| auth.prefix()) {
+            target.extend_from_slice(&prefix.reveal());
+        }
+        target.extend_from_slice(path.as_bytes());
+        if target.is_empty() {
+            target.push(b'/');
+        }
+        let own_query = self.own_query(request);
+        let added = bound.iter().filter_map(|auth| auth.query());
+        write_query(&mut target, own_query, request.query(), added);
+
+        let mut headers = defaults.clone();
+        replace(&mut headers, request.headers());
+        attach(&mut headers, request.hidden_headers(), &bound)?;
+        let payload = payload(request.body(), request.method(), &mut headers)?;
+        let uri = uri(origin, target)?;
+        Ok(PermittedRequest { method: request.method().clone(), origin: origin.clone(), uri, headers, payload })
+    }
+
+    /// Judges a redirect's target. On another origin no credential, no secret leaf, no body and no header goes along but
+    /// the harmless few that say what the caller reads.
+    ///
+    /// # Errors
+    /// `RedirectRefusedError` with the reason when the target is not allowed.
+    pub fn follow(&self, request: &ValidRequest, hop: &Hop, auth: &[Auth], defaults: &HeaderMap) -> Result<PermittedRequest, Error> {
+        let origin = hop.url.origin();
+        let refused = |error: Error| {
+            // A blocked address keeps its class: whoever watches for SSRF looks for it by name.
+            if error.code() == Code::PolicyAddressBlocked {
+                return error;
+            }
+            let mut out = Error::new(Code::PolicyRedirectRefused).with("reason", error.code().as_str());
+            error.details().iter().for_each(|(key, value)| out.add(key, value.clone()));
+            out
+        };
+        self.judge_origin(origin).map_err(refused)?;
+        let (path, query) = hop.url.path_and_query();
+        let below = self.below(origin, path, auth);
+        let keys = query.map(query_keys).unwrap_or_default();
+        self.judge_route(hop.method.as_str(), origin, below.as_deref(), &keys).map_err(refused)?;
+
+        let mut target = path.as_bytes().to_vec();
+        let mut headers = defaults.clone();
+        let payload = if hop.same_origin {
+            replace(&mut headers, request.headers());
+            let bound: Vec<&Auth> = auth.iter().filter(|auth| self.is_bound(auth, origin)).collect();
+            attach(&mut headers, request.hidden_headers(), &bound)?;
+            // What the server put into Location stands; a query secret is added unless it is there already.
+            let missing = bound.iter().filter_map(|a| a.query()).filter(|(key, _)| !keys.iter().any(|k| k == key));
+            write_query(&mut target, query, None, missing);
+            if hop.with_body {
+                payload(request.body(), &hop.method, &mut headers)?
+            } else {
+                headers.remove(CONTENT_TYPE);
+                Payload::Empty
+            }
+        } else {
+            write_query(&mut target, query, None, std::iter::empty());
+            let harmless = [ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, USER_AGENT];
+            let dropped: Vec<_> = headers.keys().filter(|name| !harmless.contains(name)).cloned().collect();
+            dropped.iter().for_each(|name| drop(headers.remove(name)));
+            Payload::Empty
+        };
+        let uri = uri(origin, target)?;
+        Ok(PermittedRequest { method: hop.method.clone(), origin: origin.clone(), uri, headers, payload })
+    }
+
+    /// Origin, base path and path below it.
+    fn locate<'a>(&'a self, request: &'a ValidRequest) -> Result<(&'a Origin, &'a str, &'a str), Error> {
+        let wrong = |said: &str| Error::new(Code::InputUrl).saying(said);
+        match (request.place(), &self.scope) {
+            (Place::Below(path), Scope::Base(base) | Scope::Whole(base)) => Ok((base.origin(), base.path_and_query().0, path)),
+            (Place::Base, Scope::Whole(base)) => Ok((base.origin(), base.path_and_query().0, "")),
+            (Place::Base, Scope::Base(base)) => Ok((base.origin(), base.path_and_query().0, "/")),
+            (Place::Open(url), Scope::OpenWeb) => Ok((url.origin(), "", url.path_and_query().0)),
+            (Place::On(origin, path), Scope::Base(base)) if base.origin() == origin => {
+                // Absolute on the own origin: below the base path it is the same as relative.
+                let base_path = base.path_and_query().0.trim_end_matches('/');
+                match path.strip_prefix(base_path).filter(|rest| rest.starts_with('/')) {
+                    Some(rest) => Ok((origin, base_path, rest)),
+                    None => Err(Error::new(Code::PolicyRouteNotAllowed)
+                        .with("reason", "the path is outside the base URL's")
+                        .hint("widen base_url, or make a second client")),
+                }
+            }
+            (Place::On(origin, path), Scope::Base(_) | Scope::Listed) => Ok((origin, "", path)),
+            (Place::Open(_), _) => Err(wrong("A whole URL as data is for open_web clients.")),
+            (_, Scope::OpenWeb) => Err(wrong("An open_web client takes whole https URLs.")),
+            (_, Scope::Listed) => Err(wrong("A client without base_url takes URLs such as https://host/path.")),
+            (Place::On(..), Scope::Whole(_)) => Err(wrong("This client is bound to one secret URL.")),
+        }
+    }
+
+    fn own_query<'a>(&'a self, request: &'a ValidRequest) -> Option<&'a str> {
+        match (request.place(), &self.scope) {
+            (Place::Open(url), _) => url.path_and_query().1,
+            (_, Scope::Whole(base)) => base.path_and_query().1,
+            _ => None,
+        }
+    }
+
+    /// A redirect target's path as the allow list sees it: without base path and path token.
+    fn below<'a>(&self, origin: &Origin, path: &'a str, auth: &[Auth]) -> Option<Cow<'a, str>> {
+        if self.origin() != Some(origin) {
+            return Some(path.into());
+        }
+        let Scope::Base(base) = &self.scope else { return Some(path.into()) };
+        let mut rest = path.strip_prefix(base.path_and_query().0.trim_end_matches('/'))?;
+        for prefix in auth.iter().filter_map(Auth::prefix) {
+            let prefix = prefix.reveal();
+            rest = std::str::from_utf8(&prefix).ok().and_then(|prefix| rest.strip_prefix(prefix))?;
+        }
+        Some(rest.into())
+    }
+
+    /// Whether the secret may go to `origin`: the client's own, or one that the secret names.
+    fn may_go(&self, secret: &Secret, origin: &Origin) -> bool {
+        match secret.hosts() {
+            None => self.origin() == Some(origin),
+            Some(hosts) => hosts.iter().any(|host| HostRule::parse(host).is_ok_and(|rule| rule.permits(origin))),
+        }
+    }
+
+    fn is_bound(&self, auth: &Auth, origin: &Origin) -> bool {
+        match auth.secret() {
+            Some(secret) => self.may_go(secret, origin),
+            None => self.origin() == Some(origin),
+        }
+    }
+
+    /// A secret that the caller put into this very request must be allowed there; leaving it out would change the request.
+    fn judge_leaves(&self, request: &ValidRequest, origin: &Origin) -> Result<(), Error> {
+        let body = match request.body() {
+            Body::Text(text) => Some(text),
+            Body::Empty | Body::Feed(_) => None,
+        };
+        let texts = request.hidden_headers().iter().map(|(_, text)| text).chain(request.query()).chain(body);
+        match texts.flat_map(Text::secrets).find(|secret| !self.may_go(secret, origin)) {
+            None => Ok(()),
+            Some(secret) => Err(Error::new(Code::SecretHostNotAllowed)
+                .with("secret", secret.name())
+                .with("host", origin.authority().to_string())
+                .hint("name the host in secret(…, hosts=[…]) if it may see this secret")),
+        }
+    }
+
+    /// The same for `auth=` given with one call.
+    ///
+    /// # Errors
+    /// `HostNotAllowedError` naming the secret's source and the host.
+    pub fn judge_call_auth(&self, auth: &[Auth], request: &ValidRequest) -> Result<(), Error> {
+        let (origin, ..) = self.locate(request)?;
+        match auth.iter().filter(|auth| !self.is_bound(auth, origin)).find_map(Auth::secret) {
+            None => Ok(()),
+            Some(secret) => Err(Error::new(Code::SecretHostNotAllowed)
+                .with("secret", secret.name())
+                .with("host", origin.authority().to_string())
+                .hint("name the host in secret(…, hosts=[…]) if it may see this secret")),
+        }
+    }
+}
+
+fn write_query<'a>(
+    target: &mut Vec<u8>,
+    own: Option<&str>,
+    params: Option<&Text>,
+    added: impl Iterator<Item = (&'a str, Text)>,
+) {
+    let mut mark = b'?';
+    let mut part = |bytes: &[u8]| {
+        target.push(mark);
+        target.extend_from_slice(bytes);
+        mark = b'&';
+    };
+    if let Some(own) = own {
+        part(own.as_bytes());
+    }
+    if let Some(params) = params {
+        part(&params.reveal());
+    }
+    for (key, value) in added {
+        part(crate::encode::url_query(key).as_bytes());
+        target.push(b'=');
+        target.extend_from_slice(&value.reveal());
+    }
+}
+
+fn query_keys(query: &str) -> Vec<Cow<'_, str>> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs.map(|pair| super::percent_decode(pair.split_once('=').map_or(pair, |(key, _)| key))).collect()
+}
+
+/// What the call says replaces what the client says, field by field; a field the call repeats stays repeated.
+fn replace(headers: &mut HeaderMap, own: &HeaderMap) {
+    for name in own.keys() {
+        headers.remove(name);
+        for value in own.get_all(name) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+}
+
+fn attach(headers: &mut HeaderMap, hidden: &[(HeaderName, Text)], auth: &[&Auth]) -> Result<(), Error> {
+    for auth in auth {
+        if let Some((name, value)) = auth.header_value()? {
+            headers.insert(name, value);
+        }
+    }
+    for (name, text) in hidden {
+        let value = HeaderValue::from_maybe_shared(text.reveal()).ok().filter(|value| value.to_str().is_ok());
+        let Some(mut value) = value else {
+            let name = text.secrets().next().map_or("", Secret::name);
+            return Err(Error::new(Code::SecretAccess)
+                .with("secret", name)
+                .hint("the secret holds a line break or a character that no header may hold"));
+        };
+        value.set_sensitive(true);
+        headers.insert(name.clone(), value);
+    }
+    Ok(())
+}
+
+fn payload(body: &Body, method: &Method, headers: &mut HeaderMap) -> Result<Payload, Error> {
+    let payload = match body {
+        Body::Empty => Payload::Empty,
+        Body::Text(text) => Payload::Bytes(text.reveal()),
+        Body::Feed(slot) => Payload::Feed(slot.take().ok_or_else(|| {
+            Error::new(Code::InputBody).with("reason", "the body is an iterator that was sent already and cannot be repeated")
+        })?),
+    };
+    // RFC 9110 §8.6: methods that usually carry a body say so even when it is empty.
+    if matches!(payload, Payload::Empty) && matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    Ok(payload)
+}
+
+fn uri(origin: &Origin, target: Vec<u8>) -> Result<Uri, Error> {
+    let bad = || Error::new(Code::InputUrl).with("reason", "the path or query cannot be sent");
+    let target = http::uri::PathAndQuery::from_maybe_shared(bytes::Bytes::from(target)).map_err(|_| bad())?;
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(http::uri::Scheme::HTTPS);
+    parts.authority = Some(origin.authority().parse().map_err(|_| bad())?);
+    parts.path_and_query = Some(target);
+    Uri::from_parts(parts).map_err(|_| bad())
+}

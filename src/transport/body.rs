@@ -1,0 +1,215 @@
+//! The body of an answer as a bounded stream: idle limit, size caps on decoded bytes, expansion limit, no truncation.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http_body::{Body as _, Frame};
+use hyper::body::Incoming;
+
+use super::decode::{Coding, Decoder};
+use super::fault;
+use crate::error::{Code, Error};
+
+/// Bounds on a body.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Most decoded bytes.
+    pub max_bytes: u64,
+    /// Longest silence.
+    pub read_timeout: Duration,
+}
+
+/// Decoded bytes per received byte beyond which a body is a bomb, once it is larger than [`EXPANSION_FLOOR`].
+const MAX_EXPANSION: u64 = 100;
+/// Bodies up to this size may expand as they like: 1 MiB.
+const EXPANSION_FLOOR: u64 = 1024 * 1024;
+/// Largest buffer that is reserved on the word of a Content-Length: 1 MiB; beyond it the buffer grows with the data.
+const MAX_RESERVE: u64 = 1024 * 1024;
+
+/// Bytes as they arrive, from either engine.
+pub enum Wire {
+    /// From a direct hop.
+    Direct(Incoming),
+    /// From a hop through a proxy.
+    Proxied(reqwest::Body),
+}
+
+impl Wire {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match self {
+            Self::Direct(body) => Pin::new(body).poll_frame(context).map_err(|e| fault::in_body(&e)),
+            Self::Proxied(body) => Pin::new(body).poll_frame(context).map_err(|e| fault::in_body(&e.without_url())),
+        }
+    }
+
+    /// The next run of bytes; trailers are skipped.
+    pub(super) fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        loop {
+            match self.poll(context) {
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) if !data.is_empty() => return Poll::Ready(Some(Ok(data))),
+                    _ => continue,
+                },
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
+
+/// A body to read, whole or in pieces. Dropping it closes the exchange.
+pub struct Stream {
+    kind: Kind,
+    length: Option<u64>,
+    decoded: u64,
+}
+
+enum Kind {
+    Plain(Wire),
+    Coded(Box<Decoder>),
+    /// A coding that was not asked for.
+    Unknown,
+}
+
+impl Stream {
+    pub(super) fn new(wire: Wire, headers: &HeaderMap) -> Self {
+        let length = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+        let mut codings = headers.get_all(CONTENT_ENCODING).iter();
+        let kind = match (codings.next(), codings.next()) {
+            (None, _) => Kind::Plain(wire),
+            (Some(value), None) => match Coding::parse(value.as_bytes()) {
+                Some(Coding::Identity) => Kind::Plain(wire),
+                Some(coding) => Kind::Coded(Box::new(Decoder::new(coding, wire))),
+                None => Kind::Unknown,
+            },
+            (Some(_), Some(_)) => Kind::Unknown,
+        };
+        Self { kind, length, decoded: 0 }
+    }
+
+    /// Bytes received from the network so far, before decoding; `None` where nothing is decoded.
+    fn received(&self) -> Option<u64> {
+        match &self.kind {
+            Kind::Coded(decoder) => Some(decoder.received()),
+            Kind::Plain(_) | Kind::Unknown => None,
+        }
+    }
+
+    async fn step(&mut self) -> Result<Option<Bytes>, Error> {
+        match &mut self.kind {
+            Kind::Plain(wire) => std::future::poll_fn(|context| wire.poll_data(context)).await.transpose(),
+            Kind::Coded(decoder) => decoder.next().await,
+            Kind::Unknown => {
+                Err(Error::new(Code::TransportDecoding).with("reason", "a content coding that was not asked for"))
+            }
+        }
+    }
+
+    /// The next decoded bytes, or `None` at the end.
+    ///
+    /// # Errors
+    /// `RequestTimeoutError` after a silence, `ResponseTooLargeError` beyond a cap, `ProtocolError` for a body that is
+    /// cut short or cannot be decoded.
+    pub async fn next(&mut self, limits: &Limits) -> Result<Option<Bytes>, Error> {
+        let step = tokio::time::timeout(limits.read_timeout, self.step());
+        let Ok(step) = step.await else {
+            return Err(Error::new(Code::TransportReadTimeout)
+                .with("reason", format!("no data for {} s", limits.read_timeout.as_secs_f64())));
+        };
+        let Some(bytes) = step? else { return Ok(None) };
+        self.decoded = self.decoded.saturating_add(bytes.len() as u64);
+        if self.decoded > limits.max_bytes {
+            return Err(too_large(limits.max_bytes));
+        }
+        if let Some(received) = self.received()
+            && self.decoded > EXPANSION_FLOOR
+            && self.decoded > received.saturating_mul(MAX_EXPANSION)
+        {
+            return Err(Error::new(Code::TransportExpansion)
+                .with("reason", format!("the body expands more than {MAX_EXPANSION} times")));
+        }
+        Ok(Some(bytes))
+    }
+
+    /// Reads to the end.
+    ///
+    /// # Errors
+    /// As [`Stream::next`]; a Content-Length beyond the cap is refused before any of it is read.
+    pub async fn collect(&mut self, limits: &Limits) -> Result<Bytes, Error> {
+        let plain = matches!(self.kind, Kind::Plain(_));
+        if plain && self.length.is_some_and(|length| length > limits.max_bytes) {
+            return Err(too_large(limits.max_bytes));
+        }
+        let Some(first) = self.next(limits).await? else { return Ok(Bytes::new()) };
+        if plain && self.length == Some(first.len() as u64) {
+            // The connection returns to its pool once the end was seen.
+            return match self.next(limits).await? {
+                None => Ok(first),
+                Some(_) => Err(Error::new(Code::TransportProtocol).with("reason", "more body than announced")),
+            };
+        }
+        let Some(second) = self.next(limits).await? else { return Ok(first) };
+        let expected = if plain { self.length.unwrap_or(0).min(limits.max_bytes).min(32 * MAX_RESERVE) } else { 0 };
+        let mut all = BytesMut::with_capacity((expected as usize).max(first.len() + second.len()));
+        all.extend_from_slice(&first);
+        all.extend_from_slice(&second);
+        while let Some(bytes) = self.next(limits).await? {
+            all.extend_from_slice(&bytes);
+        }
+        Ok(all.freeze())
+    }
+
+    /// Reads at most `max` decoded bytes, for the excerpt of an error; what does not arrive in order is left out.
+    pub async fn excerpt(&mut self, max: usize, limits: &Limits) -> Bytes {
+        let mut all = BytesMut::new();
+        while let Ok(Some(bytes)) = self.next(limits).await {
+            let room = max.saturating_sub(all.len());
+            all.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
+            if all.len() >= max {
+                break;
+            }
+        }
+        all.freeze()
+    }
+
+    /// Reads a small undecoded rest so that the connection can be used again; a larger one is dropped with it.
+    pub async fn drain(self, limits: &Limits) {
+        /// Above this a new connection is cheaper: 64 KiB.
+        const SMALL: u64 = 64 * 1024;
+        let (mut wire, Some(0..=SMALL)) = (
+            match self.kind {
+                Kind::Plain(wire) => wire,
+                Kind::Coded(decoder) => decoder.into_wire(),
+                Kind::Unknown => return,
+            },
+            self.length,
+        ) else {
+            return;
+        };
+        let rest = std::future::poll_fn(|context| wire.poll_data(context));
+        let _ = tokio::time::timeout(limits.read_timeout.min(Duration::from_secs(2)), async move {
+            let mut rest = rest;
+            while let Some(Ok(_)) = (&mut rest).await {}
+        })
+        .await;
+    }
+
+    /// Whether nothing follows.
+    pub fn is_empty(&self) -> bool {
+        match &self.kind {
+            Kind::Plain(Wire::Direct(body)) => body.is_end_stream(),
+            _ => false,
+        }
+    }
+}
+
+fn too_large(max: u64) -> Error {
+    Error::new(Code::TransportTooLarge)
+        .with("reason", format!("the body is larger than {max} bytes"))
+        .hint("raise max_response_bytes=, or use stream() or download()")
+}

@@ -1,0 +1,130 @@
+//! Dials: looks a name up, judges every address it got, connects and shakes hands, all within one time limit.
+//!
+//! The decision is made on the socket addresses that are dialled next; nothing resolves a second time. A literal address
+//! does not come through here and is judged by `policy`.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::Name;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+use super::Settings;
+use crate::policy::{Blocked, Networks};
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+type Later<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
+
+/// The resolver: the system's, behind the address judge.
+#[derive(Clone)]
+pub(super) struct Guard {
+    networks: Networks,
+}
+
+/// Why a dial ended before a connection stood.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// The name leads to an address that the policy does not allow.
+    Blocked(Blocked),
+    /// The name has no address.
+    Unresolved,
+    /// DNS, TCP and TLS together took too long.
+    TooSlow,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Blocked(_) => "address not allowed",
+            Self::Unresolved => "name not found",
+            Self::TooSlow => "connecting took too long",
+        })
+    }
+}
+
+impl StdError for Refused {}
+
+impl Guard {
+    pub(super) fn new(networks: Networks) -> Self {
+        Self { networks }
+    }
+
+    /// The addresses of `host`, all of them allowed.
+    pub(super) async fn resolve(self, host: String) -> Result<std::vec::IntoIter<SocketAddr>, Refused> {
+        let found = tokio::net::lookup_host((host.as_str(), 0)).await.map_err(|_| Refused::Unresolved)?;
+        let addresses: Vec<SocketAddr> = found.collect();
+        if addresses.is_empty() {
+            return Err(Refused::Unresolved);
+        }
+        let ips: Vec<_> = addresses.iter().map(SocketAddr::ip).collect();
+        self.networks.judge_all(&host, &ips).map_err(Refused::Blocked)?;
+        Ok(addresses.into_iter())
+    }
+}
+
+impl Service<Name> for Guard {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = Refused;
+    type Future = Later<Self::Response, Refused>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Refused>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        Box::pin(self.clone().resolve(name.as_str().to_owned()))
+    }
+}
+
+/// TCP and TLS under one time limit; counts its dials.
+#[derive(Clone)]
+pub(super) struct Connector {
+    inner: HttpsConnector<HttpConnector<Guard>>,
+    limit: Duration,
+    dials: Arc<AtomicU64>,
+}
+
+pub(super) fn connector(settings: &Settings, guard: Guard, dials: Arc<AtomicU64>) -> Connector {
+    let mut tcp = HttpConnector::new_with_resolver(guard);
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_local_address(settings.local_address);
+    tcp.set_keepalive(Some(Duration::from_secs(60)));
+    let inner = HttpsConnectorBuilder::new()
+        .with_tls_config(settings.tls.config())
+        .https_only()
+        .enable_all_versions()
+        .wrap_connector(tcp);
+    Connector { inner, limit: settings.connect_timeout, dials }
+}
+
+impl Service<Uri> for Connector {
+    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Error = BoxError;
+    type Future = Later<Self::Response, BoxError>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        self.dials.fetch_add(1, Ordering::Relaxed);
+        let dial = self.inner.call(uri);
+        let limit = self.limit;
+        Box::pin(async move {
+            tokio::time::timeout(limit, dial).await.unwrap_or_else(|_| Err(Box::new(Refused::TooSlow) as BoxError))
+        })
+    }
+}

@@ -1,0 +1,86 @@
+//! Turns a judged request into what the engines send.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+
+use crate::error::Error;
+use crate::policy::PermittedRequest;
+use crate::validate::{Feed, Payload};
+
+/// A request body: nothing, bytes, or what a feed brings.
+pub(super) struct Outgoing(Payload);
+
+impl http_body::Body for Outgoing {
+    type Data = Bytes;
+    type Error = FeedBroken;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, FeedBroken>>> {
+        match &mut self.0 {
+            Payload::Empty => Poll::Ready(None),
+            Payload::Bytes(bytes) => {
+                let bytes = std::mem::take(bytes);
+                self.0 = Payload::Empty;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Payload::Feed(feed) => poll_feed(feed, context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.0, Payload::Empty)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Payload::Empty => SizeHint::with_exact(0),
+            Payload::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Payload::Feed(feed) => feed.length().map_or_else(SizeHint::default, SizeHint::with_exact),
+        }
+    }
+}
+
+fn poll_feed(feed: &mut Feed, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, FeedBroken>>> {
+    match feed.poll_chunk(context) {
+        Poll::Pending => Poll::Pending,
+        Poll::Ready(None) => Poll::Ready(None),
+        Poll::Ready(Some(Ok(chunk))) => Poll::Ready(Some(Ok(Frame::data(chunk)))),
+        Poll::Ready(Some(Err(()))) => Poll::Ready(Some(Err(FeedBroken))),
+    }
+}
+
+/// The caller's body iterator raised; its exception is the caller's own.
+#[derive(Debug)]
+pub(super) struct FeedBroken;
+
+impl std::fmt::Display for FeedBroken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the request body's iterator raised")
+    }
+}
+
+impl std::error::Error for FeedBroken {}
+
+pub(super) fn direct(request: PermittedRequest) -> Result<http::Request<Outgoing>, Error> {
+    let (method, uri, headers, payload) = request.into_parts();
+    let mut out = http::Request::new(Outgoing(payload));
+    *out.method_mut() = method;
+    *out.uri_mut() = uri;
+    *out.headers_mut() = headers;
+    Ok(out)
+}
+
+pub(super) fn proxied(request: PermittedRequest) -> Result<http::Request<reqwest::Body>, Error> {
+    let (method, uri, headers, payload) = request.into_parts();
+    let mut out = http::Request::new(match payload {
+        Payload::Empty => reqwest::Body::default(),
+        Payload::Bytes(bytes) => reqwest::Body::from(bytes),
+        Payload::Feed(_) => reqwest::Body::wrap(Outgoing(payload)),
+    });
+    *out.method_mut() = method;
+    *out.uri_mut() = uri;
+    *out.headers_mut() = headers;
+    Ok(out)
+}

@@ -1,0 +1,78 @@
+//! Hops through an explicit proxy: reqwest, CONNECT only, TLS to the API end to end.
+//!
+//! The proxy resolves the destination's name, so destinations are judged by name (`policy` demands that they are listed);
+//! the only address dialled from here is the proxy's own, which the caller named.
+
+use std::time::Duration;
+
+use super::body::Wire;
+use super::{MAX_HEADER_BYTES, MAX_HEADERS, POOL_IDLE, Settings};
+use crate::error::{Code, Error};
+use crate::secret::Secret;
+
+/// A proxy that the caller named. Its own address is exempt from the address rule.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    url: String,
+    auth: Option<(String, Secret)>,
+}
+
+impl Proxy {
+    /// A proxy at `http://host:port` or `https://host:port`.
+    ///
+    /// # Errors
+    /// `ValueError` for another scheme, a path, or credentials in the URL; and for credentials that an `http` proxy
+    /// would carry in clear, unless `allow_plain_auth`.
+    pub fn new(url: &str, auth: Option<(String, Secret)>, allow_plain_auth: bool) -> Result<Self, Error> {
+        let wrong = |said: &str| Error::new(Code::UsageValue).saying(said);
+        let plain = url.starts_with("http://");
+        let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+        let Some(rest) = rest.map(|rest| rest.strip_suffix('/').unwrap_or(rest)) else {
+            return Err(wrong("A proxy URL must start with `http://` or `https://`."));
+        };
+        let odd = |b: u8| !(b.is_ascii_alphanumeric() || b"-._:[]".contains(&b));
+        if rest.is_empty() || rest.bytes().any(odd) {
+            return Err(wrong("A proxy URL holds scheme, host and port only; pass credentials as `auth=`."));
+        }
+        if plain && auth.is_some() && !allow_plain_auth {
+            return Err(wrong("Credentials would reach an http proxy in clear; pass `allow_plain_auth=True` to accept it."));
+        }
+        Ok(Self { url: url.to_owned(), auth })
+    }
+}
+
+pub(super) fn build(settings: &Settings, proxy: &Proxy) -> Result<reqwest::Client, Error> {
+    let setup = |_| Error::new(Code::TransportTlsSetup).saying("The proxy configuration cannot be used.");
+    let mut route = reqwest::Proxy::https(&proxy.url).map_err(setup)?;
+    if let Some((user, secret)) = &proxy.auth {
+        route = route.basic_auth(user, secret.reveal());
+    }
+    let mut tls = settings.tls.config();
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .https_only(true)
+        .no_proxy()
+        .proxy(route)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .connect_timeout(settings.connect_timeout)
+        .pool_idle_timeout(POOL_IDLE)
+        .http1_max_headers(MAX_HEADERS)
+        .http2_max_header_list_size(MAX_HEADER_BYTES as u32)
+        .tcp_nodelay(true)
+        .tcp_keepalive(Duration::from_secs(60))
+        .local_address(settings.local_address)
+        .build()
+        .map_err(setup)
+}
+
+pub(super) async fn send(
+    client: &reqwest::Client,
+    request: http::Request<reqwest::Body>,
+) -> Result<http::Response<Wire>, reqwest::Error> {
+    let request = reqwest::Request::try_from(request).map_err(reqwest::Error::without_url)?;
+    let response = client.execute(request).await.map_err(reqwest::Error::without_url)?;
+    Ok(http::Response::from(response).map(Wire::Proxied))
+}
