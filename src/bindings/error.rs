@@ -98,3 +98,8 @@ impl<T> Raise<T> for Result<T, Error> {
         self.map_err(|error| raise(py, &error))
     }
 }
+
+/// An error about an answer that Python holds already.
+pub(super) fn raise_with(py: Python<'_>, error: &Error, response: Py<PyAny>) -> PyErr {
+    build(py, error, Some(response)).unwrap_or_else(|err| err)
+}

@@ -336,7 +336,8 @@ fn stopped(mut failure: Failure, reason: &Reason, retry_after: Option<Duration>)
     failure
 }
 
-fn status_error(response: &Response, retry_after: Option<Duration>) -> Error {
+/// The error that a status means.
+pub fn status_error(response: &Response, retry_after: Option<Duration>) -> Error {
     let code = match response.status {
         401 => Code::StatusAuthFailed,
         403 => Code::StatusForbidden,

@@ -8,6 +8,7 @@ mod queue;
 mod response;
 mod setup;
 
+pub use attempt::status_error;
 pub use response::{Content, Response};
 pub use setup::{Call, Options, Setup, SignRequest, Signers, ThrottleSetup, Times};
 

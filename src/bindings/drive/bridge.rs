@@ -1,0 +1,182 @@
+//! Per event loop: one completion queue and one descriptor that the loop watches.
+//!
+//! The runtime's thread pushes an id and writes one byte (one eventfd count on Linux); the loop's own thread drains the
+//! queue and completes asyncio futures. The runtime's thread never takes the interpreter lock.
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use pyo3::exceptions::PyOSError;
+use pyo3::prelude::*;
+
+use crate::fork::Lock;
+
+/// What the runtime's thread sees of a bridge.
+pub(in super::super) struct Queue {
+    done: Lock<Vec<u64>>,
+    ringing: AtomicBool,
+    bell: Bell,
+}
+
+/// What wakes the loop.
+enum Bell {
+    #[cfg(target_os = "linux")]
+    Event(std::os::fd::OwnedFd),
+    Stream(TcpStream),
+}
+
+impl Bell {
+    fn ring(&self) {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Event(fd) => drop(rustix::io::write(fd, &1u64.to_ne_bytes())),
+            Self::Stream(stream) => drop((&*stream).write(&[1])),
+        }
+    }
+}
+
+impl Queue {
+    fn push(&self, id: u64) {
+        self.done.lock().push(id);
+        if !self.ringing.swap(true, Ordering::AcqRel) {
+            self.bell.ring();
+        }
+    }
+}
+
+/// Completes one future when it is dropped, however its task ended.
+pub(in super::super) struct Ring {
+    queue: Weak<Queue>,
+    id: u64,
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        if let Some(queue) = self.queue.upgrade() {
+            queue.push(self.id);
+        }
+    }
+}
+
+/// The loop's end of a completion queue. Made by `botsec._loop`, one per loop.
+#[pyclass(frozen, weakref, module = "botsec._core")]
+pub(in super::super) struct Bridge {
+    queue: Arc<Queue>,
+    ear: Option<TcpStream>,
+    next: AtomicU64,
+    futures: Lock<HashMap<u64, Py<PyAny>>>,
+    create_future: Py<PyAny>,
+}
+
+#[pymethods]
+impl Bridge {
+    /// Make a bridge; `create_future` is the loop's own. `readers` says whether the loop can watch descriptors.
+    #[new]
+    fn new(create_future: Py<PyAny>, readers: bool) -> PyResult<Self> {
+        let (bell, ear) = bell(readers).map_err(|e| PyOSError::new_err(e.kind().to_string()))?;
+        Ok(Self {
+            queue: Arc::new(Queue { done: Lock::new(Vec::new()), ringing: AtomicBool::new(false), bell }),
+            ear,
+            next: AtomicU64::new(0),
+            futures: Lock::default(),
+            create_future,
+        })
+    }
+
+    /// The descriptor to watch.
+    fn fileno(&self) -> i64 {
+        descriptor(&self.queue.bell, self.ear.as_ref())
+    }
+
+    /// Complete what is done. Called by the loop when the descriptor is readable.
+    fn drain(&self, py: Python<'_>) -> PyResult<()> {
+        self.hush();
+        // Rings that come from here on find the bell silent and ring it again.
+        self.queue.ringing.store(false, Ordering::Release);
+        let done = std::mem::take(&mut *self.queue.done.lock());
+        for id in done {
+            let future = self.futures.lock().remove(&id);
+            let Some(future) = future else { continue };
+            let future = future.bind(py);
+            if !future.call_method0(pyo3::intern!(py, "done"))?.is_truthy()? {
+                future.call_method1(pyo3::intern!(py, "set_result"), (py.None(),))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Bridge {
+    /// A future of this loop, and what completes it.
+    pub(in super::super) fn promise<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, u64, Ring)> {
+        let future = self.create_future.bind(py).call0()?;
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        self.futures.lock().insert(id, future.clone().unbind());
+        Ok((future, id, Ring { queue: Arc::downgrade(&self.queue), id }))
+    }
+
+    /// Forgets a future whose waiter went away.
+    pub(in super::super) fn forget(&self, id: u64) {
+        let future = self.futures.lock().remove(&id);
+        drop(future);
+    }
+
+    fn hush(&self) {
+        match (&self.queue.bell, &self.ear) {
+            #[cfg(target_os = "linux")]
+            (Bell::Event(fd), _) => drop(rustix::io::read(fd, &mut [0u8; 8])),
+            (_, Some(ear)) => drop((&*ear).read(&mut [0u8; 64])),
+            (_, None) => {}
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn bell(readers: bool) -> std::io::Result<(Bell, Option<TcpStream>)> {
+    use rustix::event::{EventfdFlags, eventfd};
+    if readers {
+        return Ok((Bell::Event(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?), None));
+    }
+    pair().map(|(mouth, ear)| (Bell::Stream(mouth), Some(ear)))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn bell(_readers: bool) -> std::io::Result<(Bell, Option<TcpStream>)> {
+    pair().map(|(mouth, ear)| (Bell::Stream(mouth), Some(ear)))
+}
+
+/// Two connected loopback sockets; a stranger who connects first is turned away.
+fn pair() -> std::io::Result<(TcpStream, TcpStream)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let mouth = TcpStream::connect(listener.local_addr()?)?;
+    for _ in 0..16 {
+        let (ear, from) = listener.accept()?;
+        if from == mouth.local_addr()? {
+            ear.set_nonblocking(true)?;
+            mouth.set_nonblocking(true)?;
+            mouth.set_nodelay(true)?;
+            return Ok((mouth, ear));
+        }
+    }
+    Err(std::io::ErrorKind::ConnectionRefused.into())
+}
+
+#[cfg(unix)]
+fn descriptor(bell: &Bell, ear: Option<&TcpStream>) -> i64 {
+    use std::os::fd::AsRawFd;
+    match (bell, ear) {
+        #[cfg(target_os = "linux")]
+        (Bell::Event(fd), _) => i64::from(fd.as_raw_fd()),
+        (_, Some(ear)) => i64::from(ear.as_raw_fd()),
+        (_, None) => -1,
+    }
+}
+
+#[cfg(windows)]
+fn descriptor(_bell: &Bell, ear: Option<&TcpStream>) -> i64 {
+    use std::os::windows::io::AsRawSocket;
+    ear.map_or(-1, |ear| i64::try_from(ear.as_raw_socket()).unwrap_or(-1))
+}

@@ -1,0 +1,383 @@
+//! The value objects `Timeout`, `Retry`, `Throttle`, `Tls` and `Proxy`, and how a client's options are read.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
+
+use super::convert::{self, seconds, strings, text, type_name};
+use super::error::{Raise, wrong_type, wrong_value};
+use super::secret::PySecret;
+use crate::client::{Options, Scope};
+use crate::pipeline::Times;
+use crate::retry::{On429, Rules};
+use crate::sign::Auth;
+use crate::transport;
+use crate::validate::Leaf;
+
+/// 90 s: longer than slow APIs take, shorter than a user waits for a bot.
+const TOTAL: Duration = Duration::from_secs(90);
+/// 5 s for DNS, TCP and TLS together.
+const CONNECT: Duration = Duration::from_secs(5);
+/// 30 s of silence.
+const READ: Duration = Duration::from_secs(30);
+/// 32 MiB, decoded.
+const BODY: u64 = 32 * 1024 * 1024;
+/// 2 MiB, decoded, for pages from strangers.
+const OPEN_BODY: u64 = 2 * 1024 * 1024;
+/// 10 s for pages from strangers.
+const OPEN_TOTAL: Duration = Duration::from_secs(10);
+/// Five minutes in the queue.
+const MAX_WAIT: Duration = Duration::from_secs(300);
+/// Ten thousand waiters.
+const MAX_QUEUE: usize = 10_000;
+
+/// Time limits of a call, in seconds.
+///
+/// Args:
+///     total: For the whole call from the first dial, retries and their waits included; 90 unless given.
+///     connect: For DNS, TCP and TLS of one connection; 5 unless given.
+///     read: Longest silence while an answer is awaited or read; 30 unless given.
+#[pyclass(frozen, eq, module = "botsec")]
+#[derive(Clone, PartialEq)]
+pub(super) struct Timeout {
+    total: Duration,
+    connect: Duration,
+    read: Duration,
+}
+
+#[pymethods]
+impl Timeout {
+    #[new]
+    #[pyo3(signature = (total=None, *, connect=None, read=None))]
+    fn new(
+        total: Option<&Bound<'_, PyAny>>,
+        connect: Option<&Bound<'_, PyAny>>,
+        read: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let of = |value: Option<&Bound<'_, PyAny>>, name, default| value.map_or(Ok(default), |value| seconds(value, name));
+        Ok(Self { total: of(total, "total", TOTAL)?, connect: of(connect, "connect", CONNECT)?, read: of(read, "read", READ)? })
+    }
+
+    /// Seconds for the whole call.
+    #[getter]
+    fn total(&self) -> f64 {
+        self.total.as_secs_f64()
+    }
+
+    /// Seconds for one connection.
+    #[getter]
+    fn connect(&self) -> f64 {
+        self.connect.as_secs_f64()
+    }
+
+    /// Seconds of silence.
+    #[getter]
+    fn read(&self) -> f64 {
+        self.read.as_secs_f64()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Timeout(total={}, connect={}, read={})", self.total(), self.connect(), self.read())
+    }
+}
+
+/// When a failed request is sent again.
+///
+/// Args:
+///     attempts: Requests in all, the first included.
+///     base: Seconds from which the backoff doubles.
+///     cap: Longest backoff, in seconds.
+///     max_retry_after: Longest `Retry-After` that is waited for; beyond it the call fails at once.
+///     methods: Methods that count as idempotent; the standard's unless given.
+///     on_429: `"all"` methods, `"idempotent"` ones, or `"never"`.
+#[pyclass(frozen, module = "botsec")]
+pub(super) struct Retry {
+    rules: Rules,
+    shown: String,
+}
+
+#[pymethods]
+impl Retry {
+    #[new]
+    #[pyo3(signature = (attempts=3, *, base=None, cap=None, max_retry_after=None, methods=None, on_429="all"))]
+    fn new(
+        attempts: u32,
+        base: Option<&Bound<'_, PyAny>>,
+        cap: Option<&Bound<'_, PyAny>>,
+        max_retry_after: Option<&Bound<'_, PyAny>>,
+        methods: Option<&Bound<'_, PyAny>>,
+        on_429: &str,
+    ) -> PyResult<Self> {
+        if !(1..=20).contains(&attempts) {
+            return Err(wrong_value("`attempts` must be from 1 to 20."));
+        }
+        let mut rules = Rules { attempts, ..Rules::default() };
+        if let Some(value) = base {
+            rules.base = seconds(value, "base")?;
+        }
+        if let Some(value) = cap {
+            rules.cap = seconds(value, "cap")?;
+        }
+        if let Some(value) = max_retry_after {
+            rules.max_retry_after = seconds(value, "max_retry_after")?;
+        }
+        if let Some(value) = methods {
+            let methods = strings(value, "methods")?;
+            rules.methods = Some(methods.iter().map(|name| convert::method(name)).collect::<PyResult<_>>()?);
+        }
+        rules.on_429 = match on_429 {
+            "all" => On429::All,
+            "idempotent" => On429::Idempotent,
+            "never" => On429::Never,
+            _ => return Err(wrong_value("`on_429` is \"all\", \"idempotent\" or \"never\".")),
+        };
+        let shown = format!(
+            "Retry(attempts={attempts}, base={}, cap={}, max_retry_after={}, on_429='{on_429}')",
+            rules.base.as_secs_f64(),
+            rules.cap.as_secs_f64(),
+            rules.max_retry_after.as_secs_f64()
+        );
+        Ok(Self { rules, shown })
+    }
+
+    fn __repr__(&self) -> &str {
+        &self.shown
+    }
+}
+
+/// How fast requests leave.
+///
+/// Args:
+///     limits: Limits such as `"50/s"` or `["5/s", "100/m"]`, beside what the API's headers say.
+///     max_wait: Longest wait in the queue, in seconds; 300 unless given.
+///     max_queue: Most waiters; 10,000 unless given.
+///     key: Names a bucket of its own; clients with equal origin, secret and key share one bucket.
+#[pyclass(frozen, module = "botsec")]
+pub(super) struct Throttle {
+    limits: Vec<String>,
+    max_wait: Duration,
+    max_queue: usize,
+    key: Option<String>,
+}
+
+#[pymethods]
+impl Throttle {
+    #[new]
+    #[pyo3(signature = (limits=None, *, max_wait=None, max_queue=MAX_QUEUE, key=None))]
+    fn new(
+        limits: Option<&Bound<'_, PyAny>>,
+        max_wait: Option<&Bound<'_, PyAny>>,
+        max_queue: usize,
+        key: Option<String>,
+    ) -> PyResult<Self> {
+        Ok(Self {
+            limits: limits.map_or(Ok(Vec::new()), |limits| strings(limits, "limits"))?,
+            max_wait: max_wait.map_or(Ok(MAX_WAIT), |wait| seconds(wait, "max_wait"))?,
+            max_queue,
+            key,
+        })
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Throttle(limits={:?}, max_wait={}, max_queue={})", self.limits, self.max_wait.as_secs_f64(), self.max_queue)
+    }
+}
+
+/// TLS options. There is none that weakens verification.
+///
+/// Args:
+///     ca_file: PEM file of further certificate authorities to trust.
+///     ca_only: Trust these alone, not the platform's.
+///     min_version: `"1.2"` or `"1.3"`.
+#[pyclass(frozen, eq, module = "botsec")]
+#[derive(Clone, PartialEq)]
+pub(super) struct Tls {
+    tls: transport::Tls,
+    shown: String,
+}
+
+#[pymethods]
+impl Tls {
+    #[new]
+    #[pyo3(signature = (*, ca_file=None, ca_only=false, min_version="1.2"))]
+    fn new(py: Python<'_>, ca_file: Option<PathBuf>, ca_only: bool, min_version: &str) -> PyResult<Self> {
+        let modern = match min_version {
+            "1.2" => false,
+            "1.3" => true,
+            _ => return Err(wrong_value("`min_version` is \"1.2\" or \"1.3\".")),
+        };
+        let tls = transport::Tls::new(ca_file.as_deref(), ca_only, modern).or_raise(py)?;
+        let file = ca_file.map_or_else(|| "None".to_owned(), |file| format!("{:?}", file.display().to_string()));
+        let ca_only = if ca_only { "True" } else { "False" };
+        Ok(Self { tls, shown: format!("Tls(ca_file={file}, ca_only={ca_only}, min_version='{min_version}')") })
+    }
+
+    fn __repr__(&self) -> &str {
+        &self.shown
+    }
+}
+
+/// An explicit proxy: CONNECT only, so TLS to the API stays end to end.
+///
+/// Args:
+///     url: `http://host:port` or `https://host:port`.
+///     auth: `(user, Secret)` for the proxy.
+///     allow_plain_auth: Accept that an http proxy gets its credentials in clear.
+#[pyclass(frozen, module = "botsec")]
+pub(super) struct Proxy {
+    proxy: transport::Proxy,
+    shown: String,
+}
+
+#[pymethods]
+impl Proxy {
+    #[new]
+    #[pyo3(signature = (url, *, auth=None, allow_plain_auth=false))]
+    fn new(py: Python<'_>, url: &str, auth: Option<(String, Bound<'_, PyAny>)>, allow_plain_auth: bool) -> PyResult<Self> {
+        let auth = match auth {
+            None => None,
+            Some((user, secret)) => match secret.cast::<PySecret>() {
+                Ok(secret) => Some((user, secret.get().0.clone())),
+                Err(_) => return Err(wrong_type("The proxy's password is a Secret: botsec.secret(\"env:PROXY_PASSWORD\").")),
+            },
+        };
+        let proxy = transport::Proxy::new(url, auth, allow_plain_auth).or_raise(py)?;
+        Ok(Self { proxy, shown: format!("Proxy('{url}')") })
+    }
+
+    fn __repr__(&self) -> &str {
+        &self.shown
+    }
+}
+
+/// `timeout=` of one call: the total and the longest silence.
+pub(super) fn call_timeout(given: Option<&Bound<'_, PyAny>>) -> PyResult<(Option<Duration>, Option<Duration>)> {
+    let Some(given) = given.filter(|given| !given.is_none()) else { return Ok((None, None)) };
+    if let Ok(timeout) = given.cast::<Timeout>() {
+        return Ok((Some(timeout.get().total), Some(timeout.get().read)));
+    }
+    let total = seconds(given, "timeout")?;
+    Ok((Some(total), Some(total)))
+}
+
+/// `base_url` as text.
+pub(super) fn base_url(given: &Bound<'_, PyAny>) -> PyResult<String> {
+    let url = given.cast::<PyString>().map_err(|_| {
+        wrong_type(format!("`base_url` takes a str such as \"https://api.example.com\", not {}.", type_name(given)))
+    })?;
+    Ok(text(url))
+}
+
+/// A client's options from the keyword arguments of its face.
+pub(super) fn read(given: &Bound<'_, PyDict>, scope: Scope, auth: Vec<Auth>) -> PyResult<(Options, bool)> {
+    let get = |name: &str| -> PyResult<Option<Bound<'_, PyAny>>> {
+        Ok(given.get_item(name)?.filter(|value| !value.is_none()))
+    };
+    let open = matches!(scope, Scope::OpenWeb);
+    let times = times(get("timeout")?.as_ref(), open)?;
+    let (rate, throttle) = (get("rate")?, get("throttle")?);
+    let throttle = throttle
+        .map(|value| value.cast_into::<Throttle>().map_err(|_| wrong_type("`throttle` takes a Throttle.")))
+        .transpose()?;
+    let throttle = throttle.as_ref().map(Bound::get);
+    let mut limits = rate.map_or(Ok(Vec::new()), |rate| strings(&rate, "rate"))?;
+    limits.extend(throttle.map(|throttle| throttle.limits.clone()).unwrap_or_default());
+    let max_bytes = match get("max_response_bytes")? {
+        None => if open { OPEN_BODY } else { BODY },
+        Some(value) if value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>() => {
+            value.extract::<u64>().ok().filter(|bytes| *bytes > 0).ok_or_else(|| wrong_value("`max_response_bytes` must be at least 1."))?
+        }
+        Some(_) => return Err(wrong_type("`max_response_bytes` takes an int.")),
+    };
+    let options = Options {
+        scope,
+        auth,
+        allow: get("allow")?.map(|value| strings(&value, "allow")).transpose()?,
+        hosts: get("hosts")?.map_or(Ok(Vec::new()), |value| strings(&value, "hosts"))?,
+        networks: get("networks")?.map_or(Ok(Vec::new()), |value| networks(&value))?,
+        rate: limits,
+        max_wait: throttle.map_or(MAX_WAIT, |throttle| throttle.max_wait),
+        max_queue: throttle.map_or(MAX_QUEUE, |throttle| throttle.max_queue),
+        throttle_key: throttle.and_then(|throttle| throttle.key.clone()),
+        rules: get("retry")?.map_or(Ok(Rules::default()), |value| rules(&value))?,
+        times,
+        tls: get("tls")?.map_or(Ok(transport::Tls::default()), |value| tls(&value))?,
+        proxy: get("proxy")?.map(|value| proxy(&value)).transpose()?,
+        headers: headers(get("headers")?.as_ref())?,
+        max_bytes,
+        follow_redirects: get("follow_redirects")?.map_or(Ok(true), |value| value.is_truthy())?,
+        local_address: get("local_address")?
+            .map(|value| value.str()?.to_string().parse().map_err(|_| wrong_value("`local_address` takes an IP address.")))
+            .transpose()?,
+        user_agent: get("user_agent")?.map(|value| value.extract::<String>()).transpose()?,
+        content_types: get("content_types")?.map(|value| strings(&value, "content_types")).transpose()?,
+    };
+    Ok((options, open))
+}
+
+fn times(given: Option<&Bound<'_, PyAny>>, open: bool) -> PyResult<Times> {
+    let default = Times { total: if open { OPEN_TOTAL } else { TOTAL }, connect: CONNECT, read: READ };
+    let Some(given) = given else { return Ok(default) };
+    if let Ok(timeout) = given.cast::<Timeout>() {
+        let Timeout { total, connect, read } = *timeout.get();
+        return Ok(Times { total, connect, read });
+    }
+    let total = seconds(given, "timeout")?;
+    Ok(Times { total, connect: CONNECT.min(total), read: total })
+}
+
+fn rules(given: &Bound<'_, PyAny>) -> PyResult<Rules> {
+    if let Ok(retry) = given.cast::<Retry>() {
+        return Ok(retry.get().rules.clone());
+    }
+    match given.extract::<u32>() {
+        Ok(attempts @ 1..=20) if !given.is_instance_of::<PyBool>() && !given.is_instance_of::<PyFloat>() => {
+            Ok(Rules { attempts, ..Rules::default() })
+        }
+        Ok(_) if !given.is_instance_of::<PyBool>() => Err(wrong_value("`retry` as a number is from 1 to 20 attempts.")),
+        _ => Err(wrong_type("`retry` takes a Retry or a number of attempts.")),
+    }
+}
+
+fn tls(given: &Bound<'_, PyAny>) -> PyResult<transport::Tls> {
+    let tls = given.cast::<Tls>().map_err(|_| wrong_type("`tls` takes a Tls; verification cannot be turned off."))?;
+    Ok(tls.get().tls.clone())
+}
+
+fn proxy(given: &Bound<'_, PyAny>) -> PyResult<transport::Proxy> {
+    let proxy = given.cast::<Proxy>().map_err(|_| wrong_type("`proxy` takes a Proxy."))?;
+    Ok(proxy.get().proxy.clone())
+}
+
+fn headers(given: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<(String, String)>> {
+    let leaves = convert::headers(given)?;
+    leaves
+        .into_iter()
+        .map(|(name, leaf)| match leaf {
+            Leaf::Plain(value) => Ok((name, value)),
+            Leaf::Hidden(_) => Err(wrong_type("A client's own secret header is `auth=ApiKey(secret, header=…)`.")),
+        })
+        .collect()
+}
+
+fn networks(given: &Bound<'_, PyAny>) -> PyResult<Vec<(Option<String>, Vec<String>)>> {
+    let Ok(dict) = given.cast::<PyDict>() else {
+        return Ok(vec![(None, strings(given, "networks")?)]);
+    };
+    dict.iter()
+        .map(|(host, list)| {
+            let host = host.extract::<String>().map_err(|_| wrong_type("The keys of `networks` are host names."))?;
+            Ok((Some(host), strings(&list, "networks")?))
+        })
+        .collect()
+}
+
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Timeout>()?;
+    module.add_class::<Retry>()?;
+    module.add_class::<Throttle>()?;
+    module.add_class::<Tls>()?;
+    module.add_class::<Proxy>()
+}

@@ -1,0 +1,316 @@
+//! Async operations under way: a future to await, a way to give up, a result to take.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+use super::call::{Prepared, Question, SignRequest};
+use super::client::{Core, finish};
+use super::convert;
+use super::drive::background;
+use super::drive::bridge::{Bridge, Ring};
+use super::drive::{self, Sketch, stack::signature};
+use super::error::{Raise, internal, raise_failure, wrong_type};
+use super::log;
+use super::response::Response;
+use crate::error::Error;
+use crate::fork::Lock;
+use crate::pipeline::{Content, Outcome};
+use crate::validate::Feeder;
+
+/// A future with the task that will complete it.
+pub(super) struct Operation<T> {
+    future: Option<Py<PyAny>>,
+    bridge: Py<Bridge>,
+    id: u64,
+    task: AbortHandle,
+    slot: Arc<Lock<Option<T>>>,
+}
+
+impl<T: Send + 'static> Operation<T> {
+    /// Runs `work` on the background runtime and completes a future of the loop behind `bridge`.
+    pub(super) fn spawn(
+        py: Python<'_>,
+        bridge: &Bound<'_, Bridge>,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> PyResult<Self> {
+        let handle = background::handle().or_raise(py)?;
+        let (future, id, ring) = bridge.get().promise(py)?;
+        let slot = Arc::new(Lock::new(None));
+        let task = handle.spawn(fill(slot.clone(), ring, work)).abort_handle();
+        Ok(Self { future: Some(future.unbind()), bridge: bridge.clone().unbind(), id, task, slot })
+    }
+
+    fn future(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.future.as_ref().map(|future| future.clone_ref(py))
+    }
+
+    /// Stops the task at once and forgets the future; the result when it was there already.
+    fn cancel(&self) -> Option<T> {
+        self.task.abort();
+        self.bridge.get().forget(self.id);
+        self.take()
+    }
+
+    fn take(&self) -> Option<T> {
+        self.slot.lock().take()
+    }
+}
+
+impl<T> Drop for Operation<T> {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn fill<T>(slot: Arc<Lock<Option<T>>>, ring: Ring, work: impl Future<Output = T>) {
+    let result = work.await;
+    *slot.lock() = Some(result);
+    drop(ring);
+}
+
+/// An async call under way.
+#[pyclass(frozen, module = "botsec._core")]
+pub(super) struct PendingCall {
+    operation: Operation<Outcome>,
+    core: Arc<Core>,
+    sketch: Sketch,
+    check: Option<Py<PyAny>>,
+    told: Lock<bool>,
+    body: Lock<Option<Feeder>>,
+    iterable: Option<Py<PyAny>>,
+    questions: Option<Arc<tokio::sync::Mutex<mpsc::Receiver<Question>>>>,
+    signers: Vec<Arc<Py<PyAny>>>,
+}
+
+impl PendingCall {
+    pub(super) fn start(py: Python<'_>, core: Arc<Core>, bridge: &Bound<'_, Bridge>, prepared: Prepared) -> PyResult<Self> {
+        let Prepared { call, body, questions, check } = prepared;
+        let sketch = Sketch::of(&core.setup, &call);
+        let transport = core.background.transport(&core.settings).or_raise(py)?;
+        let work = {
+            let (core, sketch) = (core.clone(), sketch.clone());
+            async move { drive::send(&core.setup, &transport, call, &sketch).await }
+        };
+        let operation = Operation::spawn(py, bridge, work)?;
+        let (feeder, iterable) = body.map_or((None, None), |(feeder, iterable)| (Some(feeder), Some(iterable)));
+        let (questions, signers) = questions.map_or((None, Vec::new()), |(receiver, signers)| {
+            (Some(Arc::new(tokio::sync::Mutex::new(receiver))), signers)
+        });
+        Ok(Self {
+            operation,
+            core,
+            sketch,
+            check,
+            told: Lock::new(false),
+            body: Lock::new(feeder),
+            iterable,
+            questions,
+            signers,
+        })
+    }
+
+    /// The first to ask tells the event.
+    fn tell_once(&self) -> bool {
+        !std::mem::replace(&mut *self.told.lock(), true)
+    }
+}
+
+#[pymethods]
+impl PendingCall {
+    /// The asyncio future; its result says nothing, `finish` does.
+    #[getter]
+    fn future(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.operation.future(py)
+    }
+
+    /// The iterable whose chunks the request body is made of, if any.
+    #[getter]
+    fn body(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.iterable.as_ref().map(|iterable| iterable.clone_ref(py))
+    }
+
+    /// Whether signers may be asked.
+    #[getter]
+    fn has_signers(&self) -> bool {
+        self.questions.is_some()
+    }
+
+    /// Stop the call at once.
+    fn cancel(&self, py: Python<'_>) {
+        let outcome = self.operation.cancel();
+        if self.tell_once() {
+            let event = outcome.map_or_else(|| self.sketch.cancelled(&self.core.setup), |outcome| outcome.event);
+            log::emit(py, &event);
+        }
+    }
+
+    /// Return the response or raise, and tell the event.
+    fn finish(&self, py: Python<'_>) -> PyResult<Py<Response>> {
+        let Some(outcome) = self.operation.take() else {
+            return Err(super::error::raise(py, &internal()));
+        };
+        let first = self.tell_once();
+        match outcome.result {
+            Ok(response) if matches!(response.content, Content::Stream(_)) => {
+                Py::new(py, Response::async_stream(response, self.core.clone(), outcome.event))
+            }
+            Ok(response) if first => finish(py, &self.core, Response::read(response), outcome.event, self.check.as_ref()),
+            Ok(response) => Py::new(py, Response::read(response)),
+            Err(failure) => {
+                let raised = raise_failure(py, failure);
+                if first {
+                    log::emit(py, &outcome.event);
+                }
+                Err(raised)
+            }
+        }
+    }
+
+    /// Wait until the body takes another chunk.
+    fn room(&self, py: Python<'_>, bridge: &Bound<'_, Bridge>) -> PyResult<PendingRoom> {
+        let feeder = self.body.lock().clone();
+        Operation::spawn(py, bridge, async move {
+            match feeder {
+                Some(feeder) => feeder.reserve_owned().await.ok(),
+                None => None,
+            }
+        })
+        .map(PendingRoom)
+    }
+
+    /// Say that the body is complete.
+    fn end_body(&self) {
+        self.body.lock().take();
+    }
+
+    /// Wait until a signer is asked.
+    fn question(&self, py: Python<'_>, bridge: &Bound<'_, Bridge>) -> PyResult<PendingQuestion> {
+        let questions = self.questions.clone();
+        let operation = Operation::spawn(py, bridge, async move {
+            match questions {
+                Some(questions) => questions.lock().await.recv().await,
+                None => None,
+            }
+        })?;
+        Ok(PendingQuestion { operation, signers: self.signers.clone(), asked: Lock::new(None) })
+    }
+}
+
+impl Drop for PendingCall {
+    fn drop(&mut self) {
+        if self.tell_once() {
+            let event = self.sketch.cancelled(&self.core.setup);
+            Python::attach(|py| log::emit(py, &event));
+        }
+    }
+}
+
+/// A place for one chunk of a request body.
+#[pyclass(frozen, module = "botsec._core")]
+pub(super) struct PendingRoom(Operation<Option<mpsc::OwnedPermit<Result<Bytes, ()>>>>);
+
+#[pymethods]
+impl PendingRoom {
+    /// The asyncio future.
+    #[getter]
+    fn future(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.0.future(py)
+    }
+
+    /// Stop waiting.
+    fn cancel(&self) {
+        drop(self.0.cancel());
+    }
+
+    /// Put a chunk into the place; False when the request does not want it any more.
+    fn put(&self, chunk: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let Some(bytes) = convert::buffer(chunk)? else {
+            return Err(wrong_type("A body iterator yields bytes or str."));
+        };
+        match self.0.take().flatten() {
+            Some(permit) => {
+                permit.send(Ok(bytes));
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// Say that the iterator raised: the request is broken off.
+    fn fail(&self) {
+        if let Some(permit) = self.0.take().flatten() {
+            permit.send(Err(()));
+        }
+    }
+}
+
+/// A question to a signer.
+#[pyclass(frozen, module = "botsec._core")]
+pub(super) struct PendingQuestion {
+    operation: Operation<Option<Question>>,
+    signers: Vec<Arc<Py<PyAny>>>,
+    asked: Lock<Option<tokio::sync::oneshot::Sender<Result<Vec<(String, String)>, Error>>>>,
+}
+
+#[pymethods]
+impl PendingQuestion {
+    /// The asyncio future.
+    #[getter]
+    fn future(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.operation.future(py)
+    }
+
+    /// Stop waiting.
+    fn cancel(&self) {
+        drop(self.operation.cancel());
+    }
+
+    /// The signer and what it is asked, or None when nothing more will be asked.
+    fn take(&self, py: Python<'_>) -> Option<(Py<PyAny>, SignRequest)> {
+        let question = self.operation.take().flatten()?;
+        let signer = self.signers.get(question.index)?.clone_ref(py);
+        *self.asked.lock() = Some(question.reply);
+        Some((signer, SignRequest::show(py, question.request)))
+    }
+
+    /// Pass the signer's header fields on.
+    fn answer(&self, signed: &Bound<'_, PyAny>) -> PyResult<()> {
+        let signed = signature(signed)?;
+        if let Some(reply) = self.asked.lock().take() {
+            let _ = reply.send(Ok(signed));
+        }
+        Ok(())
+    }
+}
+
+/// A chunk of a response body.
+#[pyclass(frozen, module = "botsec._core")]
+pub(super) struct PendingChunk(pub(super) Operation<Result<Option<Bytes>, Error>>, pub(super) Py<Response>);
+
+#[pymethods]
+impl PendingChunk {
+    /// The asyncio future.
+    #[getter]
+    fn future(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.0.future(py)
+    }
+
+    /// Stop reading and close the stream.
+    fn cancel(&self, py: Python<'_>) {
+        drop(self.0.cancel());
+        self.1.get().end(py, None);
+    }
+
+    /// The chunk, or None at the end of the body.
+    fn take(&self, py: Python<'_>) -> PyResult<Option<Py<PyBytes>>> {
+        let Some(read) = self.0.take() else {
+            return Err(super::error::raise(py, &internal()));
+        };
+        self.1.get().pass(py, read)
+    }
+}

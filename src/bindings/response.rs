@@ -1,0 +1,370 @@
+//! `Response` in Python: lazily converted, its body bytes or a stream that is read either way.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyDict, PyString};
+
+use super::client::Core;
+use super::drive::bridge::Bridge;
+use super::drive::stack::{self, Driver};
+use super::error::{raise, raise_with, wrong_value};
+use super::headers::Headers;
+use super::log;
+use super::pending::{Operation, PendingChunk};
+use crate::clock::{self, Dice};
+use crate::error::{Code, Error};
+use crate::fork::Lock;
+use crate::observe::Event;
+use crate::pipeline::{Content, Response as Answer};
+use crate::transport::{Limits, Stream};
+
+/// Longest life of a stream: one hour.
+const STREAM_LIFE: Duration = Duration::from_secs(3600);
+/// Most decoded bytes of a stream: 2 GiB.
+const STREAM_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+
+/// An answer. Its text is untrusted: pass it through `botsec.escape` before showing it.
+#[pyclass(frozen, module = "botsec")]
+pub(super) struct Response {
+    answer: Answer,
+    body: Lock<Body>,
+    content: PyOnceLock<Py<PyBytes>>,
+    headers: PyOnceLock<Py<Headers>>,
+}
+
+enum Body {
+    Read,
+    Sync(Box<Flow>, Option<Driver>),
+    Async(Arc<tokio::sync::Mutex<Box<Stream>>>, Box<Flow>),
+    Ended,
+}
+
+/// What a stream needs until it ends.
+struct Flow {
+    stream: Option<Box<Stream>>,
+    core: Arc<Core>,
+    event: Event,
+    limits: Limits,
+    begun: Instant,
+}
+
+impl Flow {
+    /// The limits of the next read, so that no silence outlasts the stream's life.
+    fn limits(&self) -> Limits {
+        let left = STREAM_LIFE.saturating_sub(clock::now().duration_since(self.begun));
+        Limits { max_bytes: self.limits.max_bytes, read_timeout: self.limits.read_timeout.min(left) }
+    }
+}
+
+impl Response {
+    fn new(mut answer: Answer, make: impl FnOnce(Box<Stream>) -> Body) -> Self {
+        let content = std::mem::replace(&mut answer.content, Content::Read(Bytes::new()));
+        let body = match content {
+            Content::Read(bytes) => {
+                answer.content = Content::Read(bytes);
+                Body::Read
+            }
+            Content::Stream(stream) => make(stream),
+        };
+        Self { answer, body: Lock::new(body), content: PyOnceLock::new(), headers: PyOnceLock::new() }
+    }
+
+    /// A response whose body was read.
+    pub(super) fn read(answer: Answer) -> Self {
+        Self::new(answer, |_| Body::Ended)
+    }
+
+    /// A stream that holds its driver until it ends.
+    pub(super) fn sync_stream(answer: Answer, driver: Driver, core: Arc<Core>, event: Event) -> Self {
+        Self::new(answer, |stream| Body::Sync(Box::new(flow(Some(stream), core, event)), Some(driver)))
+    }
+
+    /// A stream on the background runtime.
+    pub(super) fn async_stream(answer: Answer, core: Arc<Core>, event: Event) -> Self {
+        Self::new(answer, |stream| {
+            Body::Async(Arc::new(tokio::sync::Mutex::new(stream)), Box::new(flow(None, core, event)))
+        })
+    }
+
+    /// The error of a `check=` that said no.
+    pub(super) fn refused_by_check(&self, core: &Core) -> Error {
+        let mut error = Error::new(Code::StatusCheck).with("status", self.answer.status.to_string());
+        error.name_incident(&mut Dice::roll_new());
+        if let Some(origin) = core.setup.policy.origin() {
+            error.add("host", origin.authority().to_string());
+        }
+        if let Some(bytes) = self.answer.bytes() {
+            error.add("body", crate::redact::scrub_bytes_excerpt(bytes, 512));
+        }
+        error
+    }
+
+    /// Ends a stream: its event is told once, its driver goes back unless the body was left unread.
+    pub(super) fn end(&self, py: Python<'_>, error: Option<&Error>) {
+        let body = std::mem::replace(&mut *self.body.lock(), Body::Ended);
+        let flow = match body {
+            Body::Read => {
+                *self.body.lock() = Body::Read;
+                return;
+            }
+            Body::Ended => return,
+            Body::Sync(mut flow, driver) => {
+                if let Some(driver) = driver {
+                    let stream = flow.stream.take();
+                    py.detach(|| {
+                        if stack::is_ours(&driver) {
+                            stack::discard(&driver, stream);
+                        } else {
+                            std::mem::forget(stream);
+                        }
+                        flow.core.stack.push(driver);
+                    });
+                }
+                flow
+            }
+            Body::Async(stream, flow) => {
+                if let Ok(handle) = super::drive::background::handle() {
+                    let _guard = handle.enter();
+                    drop(stream);
+                }
+                flow
+            }
+        };
+        let mut event = flow.event;
+        event.elapsed += clock::now().duration_since(flow.begun);
+        if let Some(error) = error {
+            event.code = Some(error.code().as_str());
+            event.incident = error.incident().map(str::to_owned);
+        }
+        log::emit(py, &event);
+    }
+
+    /// What a read of a stream brought, for Python; the end and errors end the stream.
+    pub(super) fn pass(&self, py: Python<'_>, read: Result<Option<Bytes>, Error>) -> PyResult<Option<Py<PyBytes>>> {
+        match read {
+            Ok(Some(bytes)) => Ok(Some(PyBytes::new(py, &bytes).unbind())),
+            Ok(None) => {
+                self.end(py, None);
+                Ok(None)
+            }
+            Err(mut error) => {
+                error.name_incident(&mut Dice::roll_new());
+                self.end(py, Some(&error));
+                Err(raise(py, &error))
+            }
+        }
+    }
+
+    fn bytes(&self) -> PyResult<&Bytes> {
+        match (&*self.body.lock(), self.answer.bytes()) {
+            (Body::Read, Some(bytes)) => Ok(bytes),
+            _ => Err(PyRuntimeError::new_err("The body is a stream; read it with read(), iter_bytes() or their async twins.")),
+        }
+    }
+
+    fn decoded(&self) -> PyResult<String> {
+        // RFC 8259 and the web: UTF-8 unless the answer says Latin-1; what does not decode becomes U+FFFD.
+        let bytes = self.bytes()?;
+        let kind = self.answer.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let kind = kind.to_ascii_lowercase();
+        if kind.contains("charset=iso-8859-1") || kind.contains("charset=latin-1") {
+            return Ok(bytes.iter().map(|byte| char::from(*byte)).collect());
+        }
+        Ok(String::from_utf8_lossy(bytes).into_owned())
+    }
+}
+
+fn flow(stream: Option<Box<Stream>>, core: Arc<Core>, event: Event) -> Flow {
+    let limits = Limits { max_bytes: STREAM_BYTES, read_timeout: core.setup.times.read };
+    Flow { stream, core, event, limits, begun: clock::now() }
+}
+
+#[pymethods]
+impl Response {
+    /// HTTP status code.
+    #[getter]
+    fn status_code(&self) -> u16 {
+        self.answer.status
+    }
+
+    /// Reason phrase.
+    #[getter]
+    fn reason_phrase(&self) -> &str {
+        &self.answer.reason
+    }
+
+    /// Header fields, a case-insensitive mapping.
+    #[getter]
+    fn headers(&self, py: Python<'_>) -> PyResult<Py<Headers>> {
+        let headers = self.headers.get_or_try_init(py, || Py::new(py, Headers(self.answer.headers.clone())))?;
+        Ok(headers.clone_ref(py))
+    }
+
+    /// The decoded body.
+    #[getter]
+    fn content(&self, py: Python<'_>) -> PyResult<Py<PyBytes>> {
+        let bytes = self.bytes()?;
+        Ok(self.content.get_or_init(py, || PyBytes::new(py, bytes).unbind()).clone_ref(py))
+    }
+
+    /// The body as text. It is untrusted.
+    #[getter]
+    fn text<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        Ok(PyString::new(py, &self.decoded()?))
+    }
+
+    /// Return the body parsed as JSON.
+    ///
+    /// Raises:
+    ///     ProtocolError: The body is not JSON.
+    fn json(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let bytes = self.bytes()?;
+        let parse = jiter::PythonParse { allow_inf_nan: false, cache_mode: jiter::StringCacheMode::Keys, ..Default::default() };
+        match parse.python_parse(py, bytes) {
+            Ok(value) => Ok(value.unbind()),
+            Err(_) => {
+                let mut error = Error::new(Code::TransportJson)
+                    .with("reason", "the body is not JSON")
+                    .with("status", self.answer.status.to_string())
+                    .with("body", crate::redact::scrub_bytes_excerpt(bytes, 512));
+                error.name_incident(&mut Dice::roll_new());
+                Err(raise(py, &error))
+            }
+        }
+    }
+
+    /// Where the last hop went: ids generalised, query values and tokens left out.
+    #[getter]
+    fn url(&self) -> String {
+        crate::redact::scrub(&self.answer.url()).into_owned()
+    }
+
+    /// `HTTP/1.1` or `HTTP/2`.
+    #[getter]
+    fn http_version(&self) -> &'static str {
+        self.answer.http_version()
+    }
+
+    /// Time from the first dial to the end of what was read.
+    #[getter]
+    fn elapsed(&self) -> Duration {
+        self.answer.elapsed
+    }
+
+    /// Requests sent for this response, retries included.
+    #[getter]
+    fn attempts(&self) -> u32 {
+        self.answer.attempts
+    }
+
+    /// What the API said about its quota: `limit`, `remaining` and `reset_s`, or None.
+    #[getter]
+    fn rate_limit<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let Some(quota) = &self.answer.quota else { return Ok(None) };
+        let dict = PyDict::new(py);
+        dict.set_item("limit", quota.limit)?;
+        dict.set_item("remaining", quota.remaining)?;
+        dict.set_item("reset_s", quota.reset.map(|reset| reset.as_secs_f64()))?;
+        Ok(Some(dict))
+    }
+
+    /// The id that the API gave this request, for its support.
+    #[getter]
+    fn request_id(&self) -> Option<&str> {
+        self.answer.request_id()
+    }
+
+    /// Raise `StatusError` unless the status is 200 to 299; return the response otherwise.
+    fn raise_for_status(slf: &Bound<'_, Self>) -> PyResult<Py<Self>> {
+        let this = slf.get();
+        if (200..300).contains(&this.answer.status) {
+            return Ok(slf.clone().unbind());
+        }
+        let mut error = crate::pipeline::status_error(&this.answer, None);
+        error.name_incident(&mut Dice::roll_new());
+        Err(raise_with(slf.py(), &error, slf.clone().unbind().into_any()))
+    }
+
+    /// Whether the body is a stream that has not ended.
+    #[getter]
+    fn is_stream(&self) -> bool {
+        matches!(&*self.body.lock(), Body::Sync(..) | Body::Async(..))
+    }
+
+    /// Read the next chunk of a stream on this thread, or None at its end.
+    fn next_chunk(&self, py: Python<'_>) -> PyResult<Option<Py<PyBytes>>> {
+        let taken = {
+            let mut body = self.body.lock();
+            match &mut *body {
+                Body::Sync(flow, driver) => Some((flow.stream.take(), driver.take(), flow.limits())),
+                Body::Async(..) => return Err(wrong_value("This stream belongs to an AsyncClient: use aiter_bytes().")),
+                Body::Read | Body::Ended => None,
+            }
+        };
+        let Some((stream, driver, limits)) = taken else { return Ok(None) };
+        let (Some(mut stream), Some(driver)) = (stream, driver) else {
+            return Err(PyRuntimeError::new_err("Another thread reads this stream at the moment."));
+        };
+        if !stack::is_ours(&driver) {
+            std::mem::forget((stream, driver));
+            return Err(PyRuntimeError::new_err("This stream belongs to the process that was forked."));
+        }
+        let read = stack::read(py, &driver, &mut stream, &limits);
+        if let Body::Sync(flow, place) = &mut *self.body.lock() {
+            flow.stream = Some(stream);
+            *place = Some(driver);
+        }
+        match read {
+            Ok(read) => self.pass(py, read),
+            Err(raised) => {
+                self.end(py, None);
+                Err(raised)
+            }
+        }
+    }
+
+    /// Start reading the next chunk of a stream on the running loop.
+    fn start_chunk(slf: &Bound<'_, Self>, bridge: &Bound<'_, Bridge>) -> PyResult<Option<PendingChunk>> {
+        let (stream, limits) = match &*slf.get().body.lock() {
+            Body::Async(stream, flow) => (stream.clone(), flow.limits()),
+            Body::Sync(..) => return Err(wrong_value("This stream belongs to a Client: use iter_bytes().")),
+            Body::Read | Body::Ended => return Ok(None),
+        };
+        let operation = Operation::spawn(slf.py(), bridge, async move { stream.lock().await.next(&limits).await })?;
+        Ok(Some(PendingChunk(operation, slf.clone().unbind())))
+    }
+
+    /// Close a stream that is no longer wanted.
+    fn close(&self, py: Python<'_>) {
+        self.end(py, None);
+    }
+
+    /// Read a stream to its end and return the bytes; the body of a response that was read already.
+    fn read_all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        if !self.is_stream() {
+            return Ok(self.content(py)?.into_bound(py));
+        }
+        let mut all = Vec::new();
+        while let Some(chunk) = self.next_chunk(py)? {
+            all.extend_from_slice(chunk.as_bytes(py));
+        }
+        Ok(PyBytes::new(py, &all))
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Response [{} {}] {}>", self.answer.status, self.answer.reason.escape_default(), self.url())
+    }
+}
+
+impl Drop for Response {
+    fn drop(&mut self) {
+        if self.is_stream() {
+            Python::attach(|py| self.end(py, None));
+        }
+    }
+}
