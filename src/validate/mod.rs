@@ -1,1 +1,13 @@
-//! Under construction.
+//! Typed ways in: what a stranger typed becomes exactly one path segment, one header value, one parameter, or an error
+//! that names the field and never repeats the value.
+
+pub mod field;
+pub mod header;
+mod payload;
+mod request;
+pub mod template;
+
+pub use field::Kind;
+pub use payload::{Body, Feed, FeedSlot, Feeder, Payload, feed};
+pub use request::{Leaf, Place, Request, Route, Target, ValidRequest};
+pub use template::{Template, Value};

@@ -1,0 +1,205 @@
+//! The types of template fields: `int`, `int(1..100)`, `str`, `slug`, `uuid`, `snowflake`, `segments`.
+
+use std::fmt::Write;
+
+use super::template::Value;
+use crate::encode;
+
+/// The type of a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A whole number within bounds.
+    Int(i64, i64),
+    /// Any text that can be one path segment.
+    Str,
+    /// `[A-Za-z0-9]`, then `-` and `_` as well; at most 128.
+    Slug,
+    /// A UUID in its canonical form (RFC 9562 §4).
+    Uuid,
+    /// A Discord or Twitter id: up to 20 digits within 64 bits.
+    Snowflake,
+    /// Several texts, each one segment.
+    Segments,
+}
+
+/// Longest text in one segment, in bytes: longer ones are no ids.
+const MAX_TEXT: usize = 1024;
+/// Most segments of a `segments` field.
+const MAX_SEGMENTS: usize = 64;
+
+impl Kind {
+    /// Reads `int(1..100)` and the like.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "int" => Some(Self::Int(i64::MIN, i64::MAX)),
+            "str" => Some(Self::Str),
+            "slug" => Some(Self::Slug),
+            "uuid" => Some(Self::Uuid),
+            "snowflake" => Some(Self::Snowflake),
+            "segments" => Some(Self::Segments),
+            _ => {
+                let (low, high) = text.strip_prefix("int(")?.strip_suffix(')')?.split_once("..")?;
+                let (low, high) = (integer(low)?, integer(high)?);
+                (low <= high).then_some(Self::Int(low, high))
+            }
+        }
+    }
+
+    /// What a message says is expected.
+    pub fn expected(&self) -> String {
+        match self {
+            Self::Int(i64::MIN, i64::MAX) => "a whole number".to_owned(),
+            Self::Int(low, high) => format!("a whole number from {low} to {high}"),
+            Self::Str => "a text without control characters, not a path".to_owned(),
+            Self::Slug => "letters, digits, `-` and `_`".to_owned(),
+            Self::Uuid => "a UUID".to_owned(),
+            Self::Snowflake => "a numeric id".to_owned(),
+            Self::Segments => "a list of texts".to_owned(),
+        }
+    }
+
+    /// Appends the value to `path`, encoded as its segment; false when it does not fit.
+    #[must_use]
+    pub fn write(&self, value: &Value, path: &mut String) -> bool {
+        match (self, value) {
+            (Self::Int(low, high), value) => match number(value).filter(|n| (*low..=*high).contains(n)) {
+                Some(number) => write!(path, "{number}").is_ok(),
+                None => false,
+            },
+            (Self::Snowflake, Value::Int(number)) => u64::try_from(*number).is_ok_and(|n| write!(path, "{n}").is_ok()),
+            (Self::Snowflake, Value::Text(text)) => push(path, text, is_snowflake(text)),
+            (Self::Slug, Value::Text(text)) => push(path, text, is_slug(text)),
+            (Self::Uuid, Value::Text(text)) => push(path, text, is_uuid(text)),
+            (Self::Str, Value::Text(text)) => segment(path, text),
+            (Self::Str, Value::Int(number)) => write!(path, "{number}").is_ok(),
+            (Self::Segments, Value::List(items)) => segments(path, items),
+            _ => false,
+        }
+    }
+
+    /// Whether a decoded segment of a concrete path is of this type, for allow lists.
+    pub fn matches(&self, segment: &str) -> bool {
+        match self {
+            Self::Int(low, high) => integer(segment).is_some_and(|n| (*low..=*high).contains(&n)),
+            Self::Snowflake => is_snowflake(segment),
+            Self::Slug => is_slug(segment),
+            Self::Uuid => is_uuid(segment),
+            Self::Str | Self::Segments => is_segment(segment),
+        }
+    }
+}
+
+fn push(path: &mut String, text: &str, fits: bool) -> bool {
+    if fits {
+        path.push_str(text);
+    }
+    fits
+}
+
+fn segment(path: &mut String, text: &str) -> bool {
+    let fits = is_segment(text);
+    if fits {
+        path.push_str(&encode::url_segment(text));
+    }
+    fits
+}
+
+fn segments(path: &mut String, items: &[Value]) -> bool {
+    if items.is_empty() || items.len() > MAX_SEGMENTS {
+        return false;
+    }
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            path.push('/');
+        }
+        if !Kind::Str.write(item, path) {
+            return false;
+        }
+    }
+    true
+}
+
+fn number(value: &Value) -> Option<i64> {
+    match value {
+        Value::Int(number) => i64::try_from(*number).ok(),
+        Value::Text(text) => integer(text),
+        _ => None,
+    }
+}
+
+/// Canonical decimal: no plus, no leading zero, no minus zero, ASCII digits only.
+fn integer(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let canonical = !digits.is_empty()
+        && digits.len() <= 19
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && (!digits.starts_with('0') || text == "0");
+    if canonical { text.parse().ok() } else { None }
+}
+
+fn is_snowflake(text: &str) -> bool {
+    let digits = (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    digits && !text.starts_with('0') && text.parse::<u64>().is_ok()
+}
+
+fn is_slug(text: &str) -> bool {
+    let first = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+    first && text.len() <= 128 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, b)| match at {
+            8 | 13 | 18 | 23 => b == b'-',
+            _ => b.is_ascii_hexdigit(),
+        })
+}
+
+/// Whether a text can be one segment: not empty, no control or bidi character, and no way to read it as a dot segment or
+/// a separator after any number of decodings.
+fn is_segment(text: &str) -> bool {
+    let invisible = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    if text.is_empty() || text.len() > MAX_TEXT || text.chars().any(invisible) {
+        return false;
+    }
+    let mut layer = text.to_owned();
+    // Each decoding that changes the text makes it shorter by two bytes, and five layers are more than any server peels.
+    for _ in 0..5 {
+        if matches!(layer.as_str(), "." | "..") || layer.split(['/', '\\']).any(|part| part == ".." || part == ".") {
+            return false;
+        }
+        let Some(next) = decode(&layer) else { return true };
+        if next.chars().any(char::is_control) {
+            return false;
+        }
+        layer = next;
+    }
+    false
+}
+
+/// One layer of percent-decoding; `None` when nothing changes.
+fn decode(text: &str) -> Option<String> {
+    if !text.contains('%') {
+        return None;
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    let mut changed = false;
+    while let Some((&byte, tail)) = rest.split_first() {
+        let hex = |at: usize| tail.get(at).and_then(|b| char::from(*b).to_digit(16));
+        match (byte, hex(0), hex(1)) {
+            (b'%', Some(high), Some(low)) => {
+                out.push((high * 16 + low) as u8);
+                rest = tail.get(2..).unwrap_or_default();
+                changed = true;
+            }
+            _ => {
+                out.push(byte);
+                rest = tail;
+            }
+        }
+    }
+    changed.then(|| String::from_utf8_lossy(&out).into_owned())
+}

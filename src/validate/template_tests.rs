@@ -1,0 +1,101 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn fill(template: &str, value: Value) -> Result<String, Error> {
+    let name = template.split(['{', ':', '}']).nth(1).unwrap().to_owned();
+    Template::parse(template)?.fill(&[(name, value)])
+}
+
+fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+#[test]
+fn an_int_is_canonical_and_never_a_bool() {
+    assert_eq!(fill("/u/{id:int}", Value::Int(42)).unwrap(), "/u/42");
+    assert_eq!(fill("/u/{id:int}", text("-7")).unwrap(), "/u/-7");
+    for bad in ["１２３", "٣", "1_000", " 1 ", "1\n", "+1", "-0", "007", "1.0", "", "1 OR 1=1", "99999999999999999999"] {
+        assert!(fill("/u/{id:int}", text(bad)).is_err(), "{bad:?}");
+    }
+    for bad in [Value::Bool, Value::Float, Value::Other("x"), Value::List(vec![])] {
+        assert!(fill("/u/{id:int}", bad).is_err());
+    }
+    assert!(fill("/u/{id:int(1..100)}", Value::Int(100)).is_ok());
+    assert!(fill("/u/{id:int(1..100)}", Value::Int(101)).is_err());
+}
+
+#[test]
+fn a_text_stays_one_segment() {
+    assert_eq!(fill("/f/{n:str}", text("a/b?c#d e%")).unwrap(), "/f/a%2Fb%3Fc%23d%20e%25");
+    for bad in [".", "..", "", "../x", "a/../b", "%2e%2e", "%252e%252e", "a%2f..%2fb", "..\\x", "a\nb", "a\0", "\u{202e}x", "%00", "%0d%0a"] {
+        assert!(fill("/f/{n:str}", text(bad)).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn ids_have_one_form() {
+    assert!(fill("/{i:snowflake}", text("80351110224678912")).is_ok());
+    for bad in ["0", "18446744073709551616", "８0", "-1", "1e3", ""] {
+        assert!(fill("/{i:snowflake}", text(bad)).is_err(), "{bad:?}");
+    }
+    assert!(fill("/{i:uuid}", text("3f2504e0-4f89-11d3-9a0c-0305e82c3301")).is_ok());
+    for bad in ["{3f2504e0-4f89-11d3-9a0c-0305e82c3301}", "urn:uuid:3f2504e0-4f89-11d3-9a0c-0305e82c3301", "3f2504e04f8911d39a0c0305e82c3301"] {
+        assert!(fill("/{i:uuid}", text(bad)).is_err(), "{bad:?}");
+    }
+    assert!(fill("/{i:slug}", text("a-b_9")).is_ok());
+    assert!(fill("/{i:slug}", text("-a")).is_err());
+}
+
+#[test]
+fn segments_are_several_texts() {
+    let list = Value::List(vec![text("a b"), text("c")]);
+    assert_eq!(fill("/t/{p:segments}", list).unwrap(), "/t/a%20b/c");
+    assert!(fill("/t/{p:segments}", Value::List(vec![text("a"), text("..")])).is_err());
+}
+
+#[test]
+fn an_error_names_the_field_and_not_the_value() {
+    let error = fill("/u/{id:int}", text("1 OR 1=1")).unwrap_err();
+    assert_eq!(error.user_message(), "`id` must be a whole number.");
+    assert!(!format!("{error:?}").contains("OR"));
+}
+
+#[test]
+fn literal_text_that_needs_encoding_is_refused() {
+    for bad in ["/a?b", "/a#b", "/a%20b", "/a b", "/a//b", "/../a", "/a/./b", "a", "/a\n", "/{x", "/{x:}", "/{x:what}", "/{x}{y}", "/{x}/{x}", "/é", ""] {
+        assert!(Template::parse(bad).is_err(), "{bad:?}");
+    }
+    for good in ["/", "/a/", "/v1/@me/a:b~c", "/{x}/{y:int}", "/repos/{o:slug}/x.json", "/s{?q,limit:int(1..9)}"] {
+        assert!(Template::parse(good).is_ok(), "{good:?}");
+    }
+}
+
+#[test]
+fn missing_and_surplus_values_are_refused() {
+    let template = Template::parse("/u/{id:int}").unwrap();
+    assert!(template.fill(&[]).is_err());
+    assert!(template.fill(&[("id".into(), Value::Int(1)), ("x".into(), Value::Int(2))]).is_err());
+}
+
+proptest! {
+    #[test]
+    fn a_filled_value_is_exactly_one_segment(value in "\\PC{0,40}|[%./\\\\2eE5cf]{0,12}") {
+        if let Ok(path) = fill("/a/{v:str}/b", text(&value)) {
+            let segments: Vec<&str> = path.split('/').collect();
+            prop_assert_eq!(segments.len(), 4);
+            prop_assert!(path.bytes().all(|b| b.is_ascii_graphic()));
+            prop_assert!(!["", ".", ".."].contains(&segments[2]));
+            let url = url::Url::parse(&format!("https://h{path}")).unwrap();
+            prop_assert_eq!(url.path(), path.as_str());
+        }
+    }
+
+    #[test]
+    fn parsing_a_template_never_panics(text in "\\PC{0,60}") {
+        let _ = Template::parse(&text);
+        let _ = Template::parse(&format!("/{text}"));
+    }
+}
