@@ -43,9 +43,9 @@ pub fn is_credential(name: &str) -> bool {
 
 /// Whether a field frames the message or belongs to the connection: we write it ourselves.
 pub fn is_reserved(name: &str) -> bool {
-    const NAMES: [&str; 13] = [
+    const NAMES: [&str; 12] = [
         "host", "content-length", "transfer-encoding", "connection", "keep-alive", "proxy-connection", "te", "trailer",
-        "upgrade", "expect", "http2-settings", "accept-encoding", "content-encoding",
+        "upgrade", "expect", "http2-settings", "accept-encoding",
     ];
     name.starts_with(':') || NAMES.iter().any(|reserved| reserved.eq_ignore_ascii_case(name))
 }
