@@ -1,0 +1,171 @@
+//! `Retry-After` and the other ways in which servers write a time.
+
+use std::time::{Duration, SystemTime};
+
+use http::HeaderMap;
+
+/// A value that is none of the known forms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed;
+
+/// What absurdly long waits become: a hundred years, which every caller refuses.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// Time the server asks us to wait, from a `Retry-After` value.
+///
+/// Accepts delay-seconds (a fraction too, which some APIs send), the three HTTP-date forms, and several values joined by
+/// commas, of which the longest counts; a date in the past is zero.
+///
+/// # Errors
+/// [`Malformed`] when the value is none of these; the caller then falls back to its own backoff.
+///
+/// Source: RFC 9110 §10.2.3.
+pub fn retry_after(value: &[u8], now: SystemTime) -> Result<Duration, Malformed> {
+    let text = std::str::from_utf8(value).map_err(|_| Malformed)?.trim_matches([' ', '\t']);
+    if text.len() > 512 {
+        return if text.bytes().all(|b| b.is_ascii_digit()) { Ok(FOR_EVER) } else { Err(Malformed) };
+    }
+    if let Ok(date) = httpdate::parse_http_date(text) {
+        return Ok(date.duration_since(now).unwrap_or(Duration::ZERO).min(FOR_EVER));
+    }
+    let parts = text.split(',').map(|part| seconds(part.trim_matches([' ', '\t'])));
+    parts.collect::<Option<Vec<_>>>().and_then(|waits| waits.into_iter().max()).ok_or(Malformed)
+}
+
+/// ASCII decimal seconds with an optional fraction; no sign, no exponent.
+pub(super) fn seconds(text: &str) -> Option<Duration> {
+    let (whole, fraction) = text.split_once('.').map_or((text, None), |(whole, fraction)| (whole, Some(fraction)));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !digits(whole) || fraction.is_some_and(|fraction| !digits(fraction)) {
+        return None;
+    }
+    let whole = whole.parse::<u64>().map_or(FOR_EVER, Duration::from_secs).min(FOR_EVER);
+    let nanos = fraction.map_or(0, |fraction| {
+        let padded: String = fraction.chars().chain(std::iter::repeat('0')).take(9).collect();
+        padded.parse().unwrap_or(0)
+    });
+    Some(whole + Duration::from_nanos(nanos))
+}
+
+/// The wait that a whole answer asks for: every `Retry-After` line and the vendors' millisecond forms; the longest counts.
+/// Dates are read against the answer's own `Date`, so that a wrong local clock does not matter.
+pub fn retry_after_of(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let now = server_time(headers).unwrap_or(now);
+    let whole = headers.get_all("retry-after").iter().filter_map(|value| retry_after(value.as_bytes(), now).ok());
+    let millis = ["retry-after-ms", "x-amz-retry-after"].iter().filter_map(|name| {
+        let text = headers.get(*name)?.to_str().ok()?.trim();
+        seconds(text).map(|wait| wait / 1000)
+    });
+    whole.chain(millis).max()
+}
+
+/// The server's clock, when it says so.
+pub(super) fn server_time(headers: &HeaderMap) -> Option<SystemTime> {
+    httpdate::parse_http_date(headers.get(http::header::DATE)?.to_str().ok()?).ok()
+}
+
+/// A reset as servers write it: delta seconds, epoch seconds or milliseconds, RFC 3339, or a duration such as `6m0s`.
+pub(super) fn reset(text: &str, now: SystemTime) -> Option<Duration> {
+    let text = text.trim();
+    if text.len() > 64 {
+        return None;
+    }
+    if text.contains('T') || text.contains('t') && text.contains(':') {
+        return rfc3339(text)?.duration_since(now).map_or(Some(Duration::ZERO), |wait| Some(wait.min(FOR_EVER)));
+    }
+    if let Some(number) = seconds(text) {
+        let epoch = |since: Duration| {
+            let at = SystemTime::UNIX_EPOCH.checked_add(since)?;
+            Some(at.duration_since(now).unwrap_or(Duration::ZERO))
+        };
+        // No quota window is thirty years long: numbers of that size are dates.
+        return match number.as_secs() {
+            0..=1_000_000_000 => Some(number),
+            1_000_000_001..=1_000_000_000_000 => epoch(number),
+            _ => epoch(number / 1000),
+        };
+    }
+    go_duration(text)
+}
+
+/// `1h2m3s`, `6m0s`, `12ms`, `1.5s`: units in falling order, each once.
+fn go_duration(text: &str) -> Option<Duration> {
+    const UNITS: [(&str, u64); 7] = [
+        ("h", 3_600_000_000_000),
+        ("m", 60_000_000_000),
+        ("s", 1_000_000_000),
+        ("ms", 1_000_000),
+        ("us", 1_000),
+        ("µs", 1_000),
+        ("ns", 1),
+    ];
+    let mut total = Duration::ZERO;
+    let mut last = u64::MAX;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let (number, tail) = rest.split_at_checked(end)?;
+        let unit_end = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+        let (unit, after) = tail.split_at_checked(unit_end)?;
+        let (_, nanos) = UNITS.iter().find(|(name, _)| *name == unit)?;
+        if *nanos >= last {
+            return None;
+        }
+        last = *nanos;
+        let number = seconds(number)?.as_secs_f64() * (*nanos as f64 / 1e9);
+        total = total.checked_add(Duration::try_from_secs_f64(number.min(1e10)).ok()?)?;
+        rest = after;
+    }
+    (last != u64::MAX).then_some(total.min(FOR_EVER))
+}
+
+/// An RFC 3339 time with a zone. Leap seconds and missing zones are malformed.
+fn rfc3339(text: &str) -> Option<SystemTime> {
+    let bytes = text.as_bytes();
+    let number = |from: usize, to: usize| -> Option<u64> {
+        let part = text.get(from..to)?;
+        part.bytes().all(|b| b.is_ascii_digit()).then(|| part.parse().ok())?
+    };
+    let mark = |at: usize, wanted: &[u8]| bytes.get(at).is_some_and(|b| wanted.contains(b));
+    if !(mark(4, b"-") && mark(7, b"-") && mark(10, b"Tt") && mark(13, b":") && mark(16, b":")) {
+        return None;
+    }
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    if year < 1970 || !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let mut rest = text.get(19..)?;
+    let mut nanos = 0;
+    if let Some(fraction) = rest.strip_prefix('.') {
+        let end = fraction.find(|c: char| !c.is_ascii_digit())?;
+        let (digits, tail) = fraction.split_at_checked(end)?;
+        nanos = seconds(&format!("0.{digits}"))?.subsec_nanos();
+        rest = tail;
+    }
+    let offset = match rest {
+        "Z" | "z" => 0,
+        _ => {
+            let sign = if rest.starts_with('+') { 1 } else if rest.starts_with('-') { -1 } else { return None };
+            let (h, m) = rest.get(1..)?.split_once(':')?;
+            let two = |part: &str| (part.len() == 2).then(|| part.parse::<i64>().ok())?;
+            sign * (two(h).filter(|h| *h < 24)? * 3600 + two(m).filter(|m| *m < 60)? * 60)
+        }
+    };
+    let days = days_from_civil(year as i64, month as i64, day as i64);
+    let at = days * 86_400 + (hour * 3600 + minute * 60 + second) as i64 - offset;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::new(u64::try_from(at).ok()?, nanos))
+}
+
+/// Days from 1970-01-01 in the Gregorian calendar.
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let of_era = year - era * 400;
+    let of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+}
+
+#[cfg(test)]
+#[path = "duration_tests.rs"]
+mod tests;

@@ -1,0 +1,73 @@
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use super::*;
+
+fn attempt(method: &Method) -> Attempt<'_> {
+    Attempt { method, number: 1, replayable: true, idempotency_key: false, time_left: Duration::from_secs(90) }
+}
+
+fn decide(attempt: &Attempt<'_>, outcome: &Outcome) -> Verdict {
+    Rules::default().decide(attempt, outcome, &mut Budget::default(), &mut Dice::fixed(3))
+}
+
+fn again(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Again(_))
+}
+
+fn answered(status: u16, seconds: Option<u64>) -> Outcome {
+    Outcome::Answered { status, retry_after: seconds.map(Duration::from_secs) }
+}
+
+#[test]
+fn a_429_is_repeated_for_every_method_and_a_503_only_when_that_is_safe() {
+    for method in [&Method::GET, &Method::POST] {
+        assert!(again(&decide(&attempt(method), &answered(429, None))));
+    }
+    assert!(again(&decide(&attempt(&Method::GET), &answered(503, None))));
+    assert_eq!(decide(&attempt(&Method::POST), &answered(503, None)), Verdict::Done);
+    let keyed = Attempt { idempotency_key: true, ..attempt(&Method::POST) };
+    assert!(again(&decide(&keyed, &answered(503, None))));
+    assert!(again(&decide(&attempt(&Method::POST), &Outcome::NeverSent)));
+    assert_eq!(decide(&attempt(&Method::POST), &Outcome::Broken), Verdict::Done);
+    assert_eq!(decide(&attempt(&Method::GET), &answered(404, None)), Verdict::Done);
+}
+
+#[test]
+fn a_wait_is_never_below_what_the_server_asked_for_and_bounded_above() {
+    for seed in 0..2000 {
+        let mut dice = Dice::fixed(seed * 2 + 1);
+        let verdict = Rules::default().decide(&attempt(&Method::GET), &answered(429, Some(7)), &mut Budget::default(), &mut dice);
+        let Verdict::Again(wait) = verdict else { panic!("{verdict:?}") };
+        assert!((7.0..=7.5).contains(&wait.as_secs_f64()), "{wait:?}");
+    }
+}
+
+#[test]
+fn a_wait_beyond_the_cap_or_the_deadline_is_refused_at_once() {
+    let stop = Verdict::Stop { reason: Reason::TooLong, retry_after: Some(Duration::from_secs(3600)) };
+    assert_eq!(decide(&attempt(&Method::GET), &answered(429, Some(3600))), stop);
+    let late = Attempt { time_left: Duration::from_secs(5), ..attempt(&Method::GET) };
+    assert!(matches!(decide(&late, &answered(429, Some(7))), Verdict::Stop { reason: Reason::TooLong, .. }));
+}
+
+#[test]
+fn attempts_bodies_and_budgets_end() {
+    let last = Attempt { number: 3, ..attempt(&Method::GET) };
+    assert!(matches!(decide(&last, &answered(503, None)), Verdict::Stop { reason: Reason::Attempts, .. }));
+    let once = Attempt { replayable: false, ..attempt(&Method::GET) };
+    assert!(matches!(decide(&once, &answered(503, None)), Verdict::Stop { reason: Reason::NotReplayable, .. }));
+    let (mut budget, mut dice) = (Budget::default(), Dice::fixed(1));
+    let sent = (0..1000)
+        .filter(|_| again(&Rules::default().decide(&attempt(&Method::GET), &answered(503, None), &mut budget, &mut dice)))
+        .count();
+    assert_eq!(sent, 35);
+}
+
+#[test]
+fn jitter_without_a_word_from_the_server_is_full() {
+    let mut dice = Dice::fixed(11);
+    let waits: Vec<f64> = (0..10_000).map(|_| Rules::default().wait(3, None, &mut dice).as_secs_f64()).collect();
+    let mean = waits.iter().sum::<f64>() / waits.len() as f64;
+    assert!(waits.iter().all(|wait| (0.0..=2.0).contains(wait)));
+    assert!((0.95..1.05).contains(&mean), "{mean}");
+}
