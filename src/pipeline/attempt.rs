@@ -342,7 +342,7 @@ pub fn status_error(response: &Response, retry_after: Option<Duration>) -> Error
         401 => Code::StatusAuthFailed,
         403 => Code::StatusForbidden,
         429 => Code::StatusRateLimited,
-        300..400 => Code::StatusRedirect,
+        300..=399 => Code::StatusRedirect,
         _ => Code::StatusOther,
     };
     let mut error = Error::new(code).with("status", response.status.to_string());

@@ -272,22 +272,16 @@ fn write_query<'a>(
     params: Option<&Text>,
     added: impl Iterator<Item = (&'a str, Text)>,
 ) {
-    let mut mark = b'?';
-    let mut part = |bytes: &[u8]| {
-        target.push(mark);
-        target.extend_from_slice(bytes);
-        mark = b'&';
-    };
-    if let Some(own) = own {
-        part(own.as_bytes());
-    }
-    if let Some(params) = params {
-        part(&params.reveal());
-    }
-    for (key, value) in added {
-        part(crate::encode::url_query(key).as_bytes());
-        target.push(b'=');
-        target.extend_from_slice(&value.reveal());
+    let parts = own.map(|own| own.as_bytes().to_vec()).into_iter().chain(params.map(|params| params.reveal().to_vec()));
+    let added = added.map(|(key, value)| {
+        let mut part = crate::encode::url_query(key).into_owned().into_bytes();
+        part.push(b'=');
+        part.extend_from_slice(&value.reveal());
+        part
+    });
+    for (index, part) in parts.chain(added).enumerate() {
+        target.push(if index == 0 { b'?' } else { b'&' });
+        target.extend_from_slice(&part);
     }
 }
 

@@ -1,6 +1,5 @@
 //! The forms in which a secret may come back from somewhere else.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use base64::Engine;
@@ -11,12 +10,12 @@ use zeroize::Zeroizing;
 pub(super) const MIN_LENGTH: usize = 8;
 
 /// Every form of `value`, each at least [`MIN_LENGTH`] long.
-pub(super) fn of(value: &str) -> BTreeSet<Zeroizing<String>> {
-    let mut forms = BTreeSet::new();
+pub(super) fn of(value: &str) -> Vec<Zeroizing<String>> {
+    let mut forms: Vec<Zeroizing<String>> = Vec::new();
     let mut add = |form: String| {
         let form = Zeroizing::new(form);
-        if form.len() >= MIN_LENGTH {
-            forms.insert(form);
+        if form.len() >= MIN_LENGTH && !forms.contains(&form) {
+            forms.push(form);
         }
     };
     add(value.to_owned());

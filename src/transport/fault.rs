@@ -104,11 +104,7 @@ fn sent(causes: &Causes<'_>, reused: bool) -> Trouble {
         return Trouble { error, reached: Reached::NeverSent };
     }
     if hyper.is_some_and(hyper::Error::is_parse) {
-        let reason = if hyper.is_some_and(hyper::Error::is_parse_too_large) {
-            "the head of the answer is too large"
-        } else {
-            "the answer is not HTTP"
-        };
+        let reason = "the head of the answer is not HTTP, or too large";
         return Trouble { error: Error::new(Code::TransportProtocol).with("reason", reason), reached: Reached::Refused };
     }
     let closed = hyper.is_some_and(|e| e.is_incomplete_message() || e.is_closed()) || causes.io.is_some();

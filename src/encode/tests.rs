@@ -1,0 +1,106 @@
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+use std::borrow::Cow;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const ALL: [fn(&str) -> Cow<'_, str>; 13] = [
+    html, html_attribute, slack, terminal, log, url_segment, url_query,
+    |t| telegram(t, Where::Text), |t| telegram(t, Where::Code), |t| telegram(t, Where::Link),
+    |t| discord(t, Where::Text), |t| discord(t, Where::Code), |t| discord(t, Where::Link),
+];
+
+/// The vectors of `tests/vectors/escape.json` for the contexts of this room.
+#[test]
+fn every_vector_holds() {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/escape.json")).unwrap();
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+    assert!(rows.len() > 150, "{}", rows.len());
+    for row in rows {
+        let (input, expected) = (row["input"].as_str().unwrap(), row["expected"].as_str().unwrap());
+        let ours = match row["context"].as_str().unwrap() {
+            "html" => html_escape::decode_html_entities(&html(input)).into_owned(),
+            "telegram" => telegram(input, Where::Text).into_owned(),
+            "telegram.code" => telegram(input, Where::Code).into_owned(),
+            "telegram.link" => telegram(input, Where::Link).into_owned(),
+            "slack" => slack(input).into_owned(),
+            "url_segment" => url_segment(input).into_owned(),
+            other => panic!("{other}"),
+        };
+        assert_eq!(ours, expected, "{row}");
+    }
+}
+
+#[test]
+fn a_script_is_text_everywhere() {
+    let script = "<script>alert('XSS')</script>";
+    assert_eq!(html(script), "&lt;script&gt;alert(&#x27;XSS&#x27;)&lt;/script&gt;");
+    assert_eq!(slack(script), "&lt;script&gt;alert('XSS')&lt;/script&gt;");
+    assert_eq!(telegram(script, Where::Text), "<script\\>alert\\('XSS'\\)</script\\>");
+    assert_eq!(discord(script, Where::Text), "\\<script\\>alert\\('XSS'\\)\\</script\\>");
+}
+
+#[test]
+fn discord_markup_is_inert() {
+    for (text, expected) in [
+        ("**b** __u__ ~~s~~ ||x||", "\\*\\*b\\*\\* \\_\\_u\\_\\_ \\~\\~s\\~\\~ \\|\\|x\\|\\|"),
+        ("# h\n- a\n1. b\n-# c", "\\# h\n\\- a\n1\\. b\n\\-\\# c"),
+        ("a-b 1.5 c. d", "a-b 1.5 c. d"),
+        ("[t](http://e.com)", "\\[t\\]\\(http://e.com\\)"),
+        ("<@80351110224678912> <t:1:R>", "\\<@\u{200b}80351110224678912\\> \\<t:1:R\\>"),
+        ("@everyone", "@\u{200b}everyone"),
+        ("> q", "\\> q"),
+        ("clean text", "clean text"),
+    ] {
+        assert_eq!(discord(text, Where::Text), expected);
+    }
+    assert_eq!(discord("a```b", Where::Code), "a`\u{200b}`\u{200b}`\u{200b}b");
+}
+
+#[test]
+fn nothing_ends_a_log_line_or_moves_a_cursor() {
+    assert_eq!(log("a\nINFO fake"), "a\\nINFO fake");
+    assert_eq!(log("a\u{0}b\u{2028}c\\n"), "a\\u0000b\\u2028c\\\\n");
+    assert_eq!(terminal("\u{1b}[31mred\u{7}\u{9b}2J\r"), "\\u001b[31mred\\u0007\\u009b2J\\r");
+    assert_eq!(terminal("user\u{202e}gpj.exe"), "user\\u202egpj.exe");
+    assert_eq!(terminal("a\tb\nc \\ d"), "a\tb\nc \\ d");
+}
+
+#[test]
+fn a_segment_is_never_a_dot_segment() {
+    assert_eq!(url_segment(".."), "%2E%2E");
+    assert_eq!(url_segment("a/b ü"), "a%2Fb%20%C3%BC");
+    assert_eq!(url_query("a&b=c"), "a%26b%3Dc");
+}
+
+fn unescape(text: &str) -> String {
+    let mut out = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        out.extend(if c == '\\' { chars.next() } else { Some(c) });
+    }
+    out
+}
+
+proptest! {
+    #[test]
+    fn clean_text_is_borrowed_and_growth_is_bounded(text in "\\PC{0,80}|[<>&\"'`*_~|\\\\\\[\\]()#+=.!@:\n\r\t\u{1b}-]{0,40}") {
+        for escape in ALL {
+            let out = escape(&text);
+            prop_assert!(out.len() <= text.len() * 12 + 16);
+            if matches!(out, Cow::Borrowed(_)) && text != "." && text != ".." {
+                prop_assert_eq!(out, text.as_str());
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_escaped_reads_back(text in "\\PC{0,60}|[<>&\"'_*\\[\\]()~`#+=|{}.!\\\\-]{0,30}") {
+        prop_assert_eq!(html_escape::decode_html_entities(&html(&text)).into_owned(), text.clone());
+        prop_assert_eq!(unescape(&telegram(&text, Where::Text)), text.clone());
+        prop_assert_eq!(unescape(&telegram(&text, Where::Code)), text.clone());
+        prop_assert_eq!(unescape(&discord(&text, Where::Text)).replace('\u{200b}', ""), text.replace('\u{200b}', ""));
+    }
+}
