@@ -120,7 +120,7 @@ impl Client {
                 }
                 Ok(response) => {
                     self.0.stack.push(driver);
-                    finish(py, &self.0, Response::read(response), outcome.event, check.as_ref())
+                    finish(py, &self.0, Response::whole(response), outcome.event, check.as_ref())
                 }
                 Err(failure) => {
                     self.0.stack.push(driver);

@@ -159,8 +159,8 @@ impl PendingCall {
             Ok(response) if matches!(response.content, Content::Stream(_)) => {
                 Py::new(py, Response::async_stream(response, self.core.clone(), outcome.event))
             }
-            Ok(response) if first => finish(py, &self.core, Response::read(response), outcome.event, self.check.as_ref()),
-            Ok(response) => Py::new(py, Response::read(response)),
+            Ok(response) if first => finish(py, &self.core, Response::whole(response), outcome.event, self.check.as_ref()),
+            Ok(response) => Py::new(py, Response::whole(response)),
             Err(failure) => {
                 let raised = raise_failure(py, failure);
                 if first {

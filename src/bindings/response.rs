@@ -75,7 +75,7 @@ impl Response {
     }
 
     /// A response whose body was read.
-    pub(super) fn read(answer: Answer) -> Self {
+    pub(super) fn whole(answer: Answer) -> Self {
         Self::new(answer, |_| Body::Ended)
     }
 
@@ -177,6 +177,11 @@ impl Response {
         }
         Ok(String::from_utf8_lossy(bytes).into_owned())
     }
+}
+
+/// Iterators over a stream are Python's: `botsec._stream` holds them.
+fn glue<'py>(response: &Bound<'py, Response>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    response.py().import("botsec._stream")?.call_method1(name, (response,))
 }
 
 fn flow(stream: Option<Box<Stream>>, core: Arc<Core>, event: Event) -> Flow {
@@ -345,7 +350,7 @@ impl Response {
     }
 
     /// Read a stream to its end and return the bytes; the body of a response that was read already.
-    fn read_all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+    fn read<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         if !self.is_stream() {
             return Ok(self.content(py)?.into_bound(py));
         }
@@ -354,6 +359,41 @@ impl Response {
             all.extend_from_slice(chunk.as_bytes(py));
         }
         Ok(PyBytes::new(py, &all))
+    }
+
+    /// Return an iterator over the decoded bytes of a stream, in pieces as they arrive.
+    fn iter_bytes<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        glue(slf, "iter_bytes")
+    }
+
+    /// Return an iterator over the lines of a stream, as text without line ends.
+    fn iter_lines<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        glue(slf, "iter_lines")
+    }
+
+    /// Return an iterator over server-sent events: `event`, `data`, `id`, `retry`.
+    fn iter_sse<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        glue(slf, "iter_sse")
+    }
+
+    /// As `read`, to be awaited.
+    fn aread<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        glue(slf, "aread")
+    }
+
+    /// As `iter_bytes`, for `async for`.
+    fn aiter_bytes<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        glue(slf, "aiter_bytes")
+    }
+
+    /// As `iter_lines`, for `async for`.
+    fn aiter_lines<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        glue(slf, "aiter_lines")
+    }
+
+    /// As `iter_sse`, for `async for`.
+    fn aiter_sse<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        glue(slf, "aiter_sse")
     }
 
     fn __repr__(&self) -> String {

@@ -1,0 +1,108 @@
+"""A safe way for bots to talk to APIs.
+
+Keys that never leak, verified HTTPS only, typed validation of what strangers type, encoding of what is shown, throttling
+and retries that respect every API, redacted logs, generic errors for users and full detail for developers.
+
+>>> import botsec
+>>> botsec.escape.html("<script>")
+'&lt;script&gt;'
+"""
+
+import os as _os
+
+from botsec import errors, escape
+from botsec._client import AsyncClient, Client, secret, secret_async
+from botsec._core import (
+    ApiKey,
+    Basic,
+    Bearer,
+    PathToken,
+    Proxy,
+    Response,
+    Retry,
+    Secret,
+    Throttle,
+    Timeout,
+    Tls,
+    __version__,
+    after_fork_in_child,
+    after_fork_in_parent,
+    before_fork,
+)
+from botsec.errors import (
+    AddressBlockedError,
+    AuthFailedError,
+    BotsecError,
+    ConnectError,
+    ForbiddenError,
+    HostNotAllowedError,
+    InputError,
+    InsecureUrlError,
+    InternalError,
+    PolicyError,
+    ProtocolError,
+    RateLimitedError,
+    RedirectRefusedError,
+    RequestTimeoutError,
+    ResponseTooLargeError,
+    RouteNotAllowedError,
+    SecretAccessError,
+    SecretError,
+    SecretNotFoundError,
+    SecretStaleError,
+    StatusError,
+    ThrottledError,
+    TlsError,
+    TransportError,
+)
+
+__all__ = [
+    "AddressBlockedError",
+    "ApiKey",
+    "AsyncClient",
+    "AuthFailedError",
+    "Basic",
+    "Bearer",
+    "BotsecError",
+    "Client",
+    "ConnectError",
+    "ForbiddenError",
+    "HostNotAllowedError",
+    "InputError",
+    "InsecureUrlError",
+    "InternalError",
+    "PathToken",
+    "PolicyError",
+    "ProtocolError",
+    "Proxy",
+    "RateLimitedError",
+    "RedirectRefusedError",
+    "RequestTimeoutError",
+    "Response",
+    "ResponseTooLargeError",
+    "Retry",
+    "RouteNotAllowedError",
+    "Secret",
+    "SecretAccessError",
+    "SecretError",
+    "SecretNotFoundError",
+    "SecretStaleError",
+    "StatusError",
+    "Throttle",
+    "ThrottledError",
+    "Timeout",
+    "Tls",
+    "TlsError",
+    "TransportError",
+    "__version__",
+    "errors",
+    "escape",
+    "secret",
+    "secret_async",
+]
+
+if hasattr(_os, "register_at_fork"):
+    _os.register_at_fork(
+        before=before_fork, after_in_parent=after_fork_in_parent, after_in_child=after_fork_in_child
+    )
+del before_fork, after_fork_in_parent, after_fork_in_child

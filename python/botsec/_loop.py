@@ -1,0 +1,65 @@
+"""One bridge per event loop: the queue of finished operations and the descriptor that wakes the loop."""
+
+import asyncio
+import socket
+import weakref
+
+from botsec._core import Bridge
+
+_bridges: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Bridge]" = weakref.WeakKeyDictionary()
+
+
+def bridge() -> Bridge:
+    """Return the running loop's bridge, made with the first call on that loop."""
+    loop = asyncio.get_running_loop()
+    try:
+        return _bridges[loop]
+    except KeyError:
+        return _attach(loop)
+
+
+def _attach(loop: asyncio.AbstractEventLoop) -> Bridge:
+    # The loop keeps the bridge alive through its reader; the bridge must not keep the loop alive.
+    here = weakref.ref(loop)
+
+    def create_future() -> "asyncio.Future[None]":
+        there = here()
+        assert there is not None  # noqa: S101 - a running loop exists
+        return there.create_future()
+
+    made = Bridge(create_future, True)
+    try:
+        loop.add_reader(made.fileno(), made.drain)
+    except NotImplementedError:
+        # Windows' Proactor loop cannot watch descriptors: a task waits on a loopback socket instead.
+        made = Bridge(create_future, False)
+        task = loop.create_task(_listen(made), name="botsec")
+        _listeners[loop] = task
+    _bridges[loop] = made
+    return made
+
+
+_listeners: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]]" = weakref.WeakKeyDictionary()
+
+
+async def _listen(made: Bridge) -> None:
+    loop = asyncio.get_running_loop()
+    ear = socket.socket(fileno=socket.dup(made.fileno()))
+    ear.setblocking(False)
+    try:
+        while await loop.sock_recv(ear, 64):
+            made.drain()
+    finally:
+        ear.close()
+
+
+# A child of a fork has the parent's loops but none of their threads: it makes bridges of its own.
+def _forget() -> None:
+    _bridges.clear()
+    _listeners.clear()
+
+
+import os as _os  # noqa: E402
+
+if hasattr(_os, "register_at_fork"):
+    _os.register_at_fork(after_in_child=_forget)

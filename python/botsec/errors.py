@@ -1,0 +1,245 @@
+"""What can go wrong, in one tree.
+
+::
+
+    BotsecError
+    ├── SecretError            SecretNotFoundError(LookupError)  SecretAccessError  SecretStaleError
+    ├── InputError(ValueError)
+    ├── PolicyError            InsecureUrlError  RouteNotAllowedError  HostNotAllowedError
+    │                          AddressBlockedError  RedirectRefusedError
+    ├── ThrottledError
+    ├── TransportError         ConnectError(ConnectionError)  TlsError  RequestTimeoutError(TimeoutError)
+    │                          ProtocolError  ResponseTooLargeError
+    ├── StatusError            AuthFailedError  ForbiddenError  RateLimitedError
+    └── InternalError
+
+`str(error)` is safe to show to a stranger: a generic sentence and an incident id. What a developer needs is in the notes
+that tracebacks show, in `details`, and in the log under the same incident id.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+__all__ = [
+    "AddressBlockedError",
+    "AuthFailedError",
+    "BotsecError",
+    "ConnectError",
+    "ForbiddenError",
+    "HostNotAllowedError",
+    "InputError",
+    "InsecureUrlError",
+    "InternalError",
+    "PolicyError",
+    "ProtocolError",
+    "RateLimitedError",
+    "RedirectRefusedError",
+    "RequestTimeoutError",
+    "ResponseTooLargeError",
+    "RouteNotAllowedError",
+    "SecretAccessError",
+    "SecretError",
+    "SecretNotFoundError",
+    "SecretStaleError",
+    "StatusError",
+    "ThrottledError",
+    "TlsError",
+    "TransportError",
+]
+
+
+class BotsecError(Exception):
+    """Everything that botsec raises, except Python's own errors for wrong use.
+
+    Attributes:
+        code: Stable text `room.reason`, such as `"policy.host_not_allowed"`.
+        user_message: A sentence for strangers, without the incident id.
+        incident_id: Connects the exception with its log record; None for start-up errors.
+        retry_after: Seconds until another try makes sense, or None.
+        details: Redacted facts for developers.
+        hint: How to fix it, or None.
+    """
+
+    code: str = "botsec.error"
+
+    def __init__(
+        self,
+        user_message: str = "An internal error occurred. Please try again later.",
+        *,
+        code: str | None = None,
+        incident_id: str | None = None,
+        retry_after: float | None = None,
+        details: Mapping[str, str] | None = None,
+        hint: str | None = None,
+        response: Any = None,
+    ) -> None:
+        message = user_message
+        if retry_after is not None and incident_id is not None:
+            wait = f"{max(retry_after, 1):.0f} s"
+            message = user_message.replace("Please try again later.", f"Please try again in {wait}.")
+        if incident_id is not None:
+            message = f"{message} [incident {incident_id}]"
+        super().__init__(message)
+        self.code = code if code is not None else type(self).code
+        self.user_message = user_message
+        self.incident_id = incident_id
+        self.retry_after = retry_after
+        self.details = dict(details or {})
+        self.hint = hint
+        self.response = response
+        for key, value in {"code": self.code, **self.details}.items():
+            self.add_note(f"{key}: {value}")
+        if retry_after is not None:
+            self.add_note(f"retry_after: {retry_after:.1f} s")
+        if hint is not None:
+            self.add_note(f"hint: {hint}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The response stays behind: its headers and body may hold more than the details say.
+        state = (self.code, self.user_message, self.incident_id, self.retry_after, self.details, self.hint)
+        return (_rebuild, (type(self), *state))
+
+
+def _rebuild(
+    cls: type[BotsecError],
+    code: str,
+    user_message: str,
+    incident_id: str | None,
+    retry_after: float | None,
+    details: dict[str, str],
+    hint: str | None,
+) -> BotsecError:
+    return cls(
+        user_message, code=code, incident_id=incident_id, retry_after=retry_after, details=details, hint=hint
+    )
+
+
+class SecretError(BotsecError):
+    """A secret cannot be used."""
+
+
+class SecretNotFoundError(SecretError, LookupError):
+    """The source of a secret is unset or empty."""
+
+
+class SecretAccessError(SecretError):
+    """The source of a secret may not or cannot be read."""
+
+
+class SecretStaleError(SecretError):
+    """A secret is older than its source allows."""
+
+
+class InputError(BotsecError, ValueError):
+    """A path, header, parameter or validator refused a value. Nothing was sent."""
+
+
+class PolicyError(BotsecError):
+    """The request is not allowed."""
+
+
+class InsecureUrlError(PolicyError):
+    """The URL is not https."""
+
+
+class RouteNotAllowedError(PolicyError):
+    """The route is not on the allow list."""
+
+
+class HostNotAllowedError(PolicyError):
+    """The host is not one that the client, or the secret, may reach."""
+
+
+class AddressBlockedError(PolicyError):
+    """The host leads to an address that is not public."""
+
+
+class RedirectRefusedError(PolicyError):
+    """A redirect leads where the client may not go."""
+
+
+class ThrottledError(BotsecError):
+    """Our own queue refused. Nothing was sent."""
+
+
+class TransportError(BotsecError):
+    """The exchange with the server failed."""
+
+
+class ConnectError(TransportError, ConnectionError):
+    """No connection could be made."""
+
+
+class TlsError(TransportError):
+    """The server's certificate or the TLS handshake is not acceptable."""
+
+
+class RequestTimeoutError(TransportError, TimeoutError):
+    """No complete answer came in time."""
+
+
+class ProtocolError(TransportError):
+    """The answer breaks the rules of HTTP, of its content coding or of its media type."""
+
+
+class ResponseTooLargeError(TransportError):
+    """The answer is larger than allowed."""
+
+
+class StatusError(BotsecError):
+    """The final status is not 200 to 299, or `check=` refused the response.
+
+    Attributes:
+        status_code: The status.
+        response: The response, its body at most 64 KiB; None after unpickling.
+    """
+
+    @property
+    def status_code(self) -> int | None:
+        """The HTTP status."""
+        status = self.details.get("status")
+        return int(status) if status is not None else None
+
+
+class AuthFailedError(StatusError):
+    """401: the API does not accept the credentials."""
+
+
+class ForbiddenError(StatusError):
+    """403: the API does not allow this."""
+
+
+class RateLimitedError(StatusError):
+    """429 after all retries, or a wait beyond the cap."""
+
+
+class InternalError(BotsecError):
+    """Our own bug. Please report it with the incident id."""
+
+
+def _build(
+    name: str,
+    code: str,
+    user_message: str,
+    incident_id: str | None,
+    retry_after: float | None,
+    details: dict[str, str],
+    hint: str | None,
+    response: Any,
+) -> BotsecError:
+    """Make the exception that the core asks for."""
+    cls = globals().get(name, InternalError)
+    error: BotsecError = cls(
+        user_message,
+        code=code,
+        incident_id=incident_id,
+        retry_after=retry_after,
+        details=details,
+        hint=hint,
+        response=response,
+    )
+    return error
