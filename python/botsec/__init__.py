@@ -102,7 +102,5 @@ __all__ = [
 ]
 
 if hasattr(_os, "register_at_fork"):
-    _os.register_at_fork(
-        before=before_fork, after_in_parent=after_fork_in_parent, after_in_child=after_fork_in_child
-    )
+    _os.register_at_fork(before=before_fork, after_in_parent=after_fork_in_parent, after_in_child=after_fork_in_child)
 del before_fork, after_fork_in_parent, after_fork_in_child

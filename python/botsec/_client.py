@@ -293,7 +293,21 @@ class Client(_Base):
             StatusError: The status is not 200 to 299.
         """
         return self._core.request(
-            method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False
+            method,
+            url,
+            path,
+            params,
+            headers,
+            json,
+            data,
+            content,
+            files,
+            auth,
+            timeout,
+            max_response_bytes,
+            check,
+            idempotency_key,
+            False,
         )
 
     def get(
@@ -335,7 +349,21 @@ class Client(_Base):
             StatusError: The status is not 200 to 299.
         """
         return self._core.request(
-            "GET", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, False
+            "GET",
+            url,
+            path,
+            params,
+            headers,
+            None,
+            None,
+            None,
+            None,
+            auth,
+            timeout,
+            max_response_bytes,
+            check,
+            idempotency_key,
+            False,
         )
 
     def post(
@@ -385,7 +413,21 @@ class Client(_Base):
             StatusError: The status is not 200 to 299.
         """
         return self._core.request(
-            "POST", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False
+            "POST",
+            url,
+            path,
+            params,
+            headers,
+            json,
+            data,
+            content,
+            files,
+            auth,
+            timeout,
+            max_response_bytes,
+            check,
+            idempotency_key,
+            False,
         )
 
     def put(
@@ -435,7 +477,21 @@ class Client(_Base):
             StatusError: The status is not 200 to 299.
         """
         return self._core.request(
-            "PUT", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False
+            "PUT",
+            url,
+            path,
+            params,
+            headers,
+            json,
+            data,
+            content,
+            files,
+            auth,
+            timeout,
+            max_response_bytes,
+            check,
+            idempotency_key,
+            False,
         )
 
     def patch(
@@ -485,7 +541,21 @@ class Client(_Base):
             StatusError: The status is not 200 to 299.
         """
         return self._core.request(
-            "PATCH", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False
+            "PATCH",
+            url,
+            path,
+            params,
+            headers,
+            json,
+            data,
+            content,
+            files,
+            auth,
+            timeout,
+            max_response_bytes,
+            check,
+            idempotency_key,
+            False,
         )
 
     def delete(
@@ -535,7 +605,21 @@ class Client(_Base):
             StatusError: The status is not 200 to 299.
         """
         return self._core.request(
-            "DELETE", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False
+            "DELETE",
+            url,
+            path,
+            params,
+            headers,
+            json,
+            data,
+            content,
+            files,
+            auth,
+            timeout,
+            max_response_bytes,
+            check,
+            idempotency_key,
+            False,
         )
 
     def head(
@@ -577,7 +661,21 @@ class Client(_Base):
             StatusError: The status is not 200 to 299.
         """
         return self._core.request(
-            "HEAD", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, False
+            "HEAD",
+            url,
+            path,
+            params,
+            headers,
+            None,
+            None,
+            None,
+            None,
+            auth,
+            timeout,
+            max_response_bytes,
+            check,
+            idempotency_key,
+            False,
         )
 
     def options(
@@ -619,7 +717,21 @@ class Client(_Base):
             StatusError: The status is not 200 to 299.
         """
         return self._core.request(
-            "OPTIONS", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, False
+            "OPTIONS",
+            url,
+            path,
+            params,
+            headers,
+            None,
+            None,
+            None,
+            None,
+            auth,
+            timeout,
+            max_response_bytes,
+            check,
+            idempotency_key,
+            False,
         )
 
     def stream(
@@ -673,7 +785,23 @@ class Client(_Base):
         """
         return SyncStream(
             self._core,
-            (method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, True),
+            (
+                method,
+                url,
+                path,
+                params,
+                headers,
+                json,
+                data,
+                content,
+                files,
+                auth,
+                timeout,
+                max_response_bytes,
+                check,
+                idempotency_key,
+                True,
+            ),
         )
 
     def download(self, url: str, dest: str | os.PathLike[str], **options: Any) -> Response:
@@ -785,7 +913,24 @@ class AsyncClient(_Base):
             TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
             StatusError: The status is not 200 to 299.
         """
-        return await _run(self._core, method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False)
+        return await _run(
+            self._core,
+            method,
+            url,
+            path,
+            params,
+            headers,
+            json,
+            data,
+            content,
+            files,
+            auth,
+            timeout,
+            max_response_bytes,
+            check,
+            idempotency_key,
+            False,
+        )
 
     async def get(
         self,
@@ -825,7 +970,24 @@ class AsyncClient(_Base):
             TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
             StatusError: The status is not 200 to 299.
         """
-        return await _run(self._core, "GET", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, False)
+        return await _run(
+            self._core,
+            "GET",
+            url,
+            path,
+            params,
+            headers,
+            None,
+            None,
+            None,
+            None,
+            auth,
+            timeout,
+            max_response_bytes,
+            check,
+            idempotency_key,
+            False,
+        )
 
     async def post(
         self,
@@ -873,7 +1035,24 @@ class AsyncClient(_Base):
             TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
             StatusError: The status is not 200 to 299.
         """
-        return await _run(self._core, "POST", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False)
+        return await _run(
+            self._core,
+            "POST",
+            url,
+            path,
+            params,
+            headers,
+            json,
+            data,
+            content,
+            files,
+            auth,
+            timeout,
+            max_response_bytes,
+            check,
+            idempotency_key,
+            False,
+        )
 
     async def put(
         self,
@@ -921,7 +1100,24 @@ class AsyncClient(_Base):
             TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
             StatusError: The status is not 200 to 299.
         """
-        return await _run(self._core, "PUT", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False)
+        return await _run(
+            self._core,
+            "PUT",
+            url,
+            path,
+            params,
+            headers,
+            json,
+            data,
+            content,
+            files,
+            auth,
+            timeout,
+            max_response_bytes,
+            check,
+            idempotency_key,
+            False,
+        )
 
     async def patch(
         self,
@@ -969,7 +1165,24 @@ class AsyncClient(_Base):
             TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
             StatusError: The status is not 200 to 299.
         """
-        return await _run(self._core, "PATCH", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False)
+        return await _run(
+            self._core,
+            "PATCH",
+            url,
+            path,
+            params,
+            headers,
+            json,
+            data,
+            content,
+            files,
+            auth,
+            timeout,
+            max_response_bytes,
+            check,
+            idempotency_key,
+            False,
+        )
 
     async def delete(
         self,
@@ -1017,7 +1230,24 @@ class AsyncClient(_Base):
             TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
             StatusError: The status is not 200 to 299.
         """
-        return await _run(self._core, "DELETE", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False)
+        return await _run(
+            self._core,
+            "DELETE",
+            url,
+            path,
+            params,
+            headers,
+            json,
+            data,
+            content,
+            files,
+            auth,
+            timeout,
+            max_response_bytes,
+            check,
+            idempotency_key,
+            False,
+        )
 
     async def head(
         self,
@@ -1057,7 +1287,24 @@ class AsyncClient(_Base):
             TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
             StatusError: The status is not 200 to 299.
         """
-        return await _run(self._core, "HEAD", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, False)
+        return await _run(
+            self._core,
+            "HEAD",
+            url,
+            path,
+            params,
+            headers,
+            None,
+            None,
+            None,
+            None,
+            auth,
+            timeout,
+            max_response_bytes,
+            check,
+            idempotency_key,
+            False,
+        )
 
     async def options(
         self,
@@ -1097,7 +1344,24 @@ class AsyncClient(_Base):
             TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
             StatusError: The status is not 200 to 299.
         """
-        return await _run(self._core, "OPTIONS", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, False)
+        return await _run(
+            self._core,
+            "OPTIONS",
+            url,
+            path,
+            params,
+            headers,
+            None,
+            None,
+            None,
+            None,
+            auth,
+            timeout,
+            max_response_bytes,
+            check,
+            idempotency_key,
+            False,
+        )
 
     def stream(
         self,
@@ -1150,7 +1414,23 @@ class AsyncClient(_Base):
         """
         return AsyncStream(
             self._core,
-            (method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, True),
+            (
+                method,
+                url,
+                path,
+                params,
+                headers,
+                json,
+                data,
+                content,
+                files,
+                auth,
+                timeout,
+                max_response_bytes,
+                check,
+                idempotency_key,
+                True,
+            ),
         )
 
     async def download(self, url: str, dest: str | os.PathLike[str], **options: Any) -> Response:

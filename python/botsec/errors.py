@@ -113,9 +113,7 @@ def _rebuild(
     details: dict[str, str],
     hint: str | None,
 ) -> BotsecError:
-    return cls(
-        user_message, code=code, incident_id=incident_id, retry_after=retry_after, details=details, hint=hint
-    )
+    return cls(user_message, code=code, incident_id=incident_id, retry_after=retry_after, details=details, hint=hint)
 
 
 class SecretError(BotsecError):

@@ -71,7 +71,13 @@ impl Basic {
 impl ApiKey {
     #[new]
     #[pyo3(signature = (secret, *, header=None, query=None, prefix=""))]
-    fn new(py: Python<'_>, secret: &Bound<'_, PyAny>, header: Option<&str>, query: Option<&str>, prefix: &str) -> PyResult<Self> {
+    fn new(
+        py: Python<'_>,
+        secret: &Bound<'_, PyAny>,
+        header: Option<&str>,
+        query: Option<&str>,
+        prefix: &str,
+    ) -> PyResult<Self> {
         let secret = secret_of(secret)?;
         let (auth, shown) = match (header, query) {
             (Some(_), Some(_)) => return Err(wrong_value("ApiKey takes `header` or `query`, not both.")),

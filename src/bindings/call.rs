@@ -94,7 +94,10 @@ impl SignRequest {
 
 impl Prepared {
     pub(super) fn read(py: Python<'_>, core: &Core, given: &Arguments<'_, '_>, stream: bool) -> PyResult<Self> {
-        let url = given.url.cast::<PyString>().map_err(|_| wrong_type("`url` takes a str: a path template or an https URL."))?;
+        let url = given
+            .url
+            .cast::<PyString>()
+            .map_err(|_| wrong_type("`url` takes a str: a path template or an https URL."))?;
         let headers = convert::headers(given.headers)?;
         let params = convert::fields(given.params, "params")?;
         let (body, content_type, feeder) = body(given)?;
@@ -173,7 +176,9 @@ fn target(core: &Core, url: &str, path: Option<&Bound<'_, PyAny>>) -> Result<Tar
     let path = path.filter(|path| !path.is_none());
     if core.is_open_web() {
         if path.is_some() {
-            return Err(Nested::Python(wrong_type("An open_web client takes a whole URL; `path` has no fields to fill.")));
+            return Err(Nested::Python(wrong_type(
+                "An open_web client takes a whole URL; `path` has no fields to fill.",
+            )));
         }
         return Ok(Target::Url(url.to_owned()));
     }

@@ -82,7 +82,10 @@ impl Client {
 
     /// Send one call and wait for its response.
     #[pyo3(signature = (method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, stream))]
-    #[expect(clippy::too_many_arguments, reason = "the verbs' own parameters, passed by position because that is fastest")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the verbs' own parameters, passed by position because that is fastest"
+    )]
     fn request<'py>(
         &self,
         py: Python<'py>,
@@ -103,7 +106,19 @@ impl Client {
         stream: bool,
     ) -> PyResult<Py<Response>> {
         let given = Arguments {
-            method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check,
+            method,
+            url,
+            path,
+            params,
+            headers,
+            json,
+            data,
+            content,
+            files,
+            auth,
+            timeout,
+            max_response_bytes,
+            check,
             idempotency_key,
         };
         let prepared = self.prepare(py, &given, stream)?;
@@ -134,7 +149,10 @@ impl Client {
 
     /// Start one call on the running loop.
     #[pyo3(signature = (bridge, method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, stream))]
-    #[expect(clippy::too_many_arguments, reason = "the verbs' own parameters, passed by position because that is fastest")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the verbs' own parameters, passed by position because that is fastest"
+    )]
     fn start<'py>(
         &self,
         py: Python<'py>,
@@ -156,7 +174,19 @@ impl Client {
         stream: bool,
     ) -> PyResult<PendingCall> {
         let given = Arguments {
-            method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check,
+            method,
+            url,
+            path,
+            params,
+            headers,
+            json,
+            data,
+            content,
+            files,
+            auth,
+            timeout,
+            max_response_bytes,
+            check,
             idempotency_key,
         };
         let prepared = self.prepare(py, &given, stream)?;

@@ -125,7 +125,10 @@ fn scalar(item: &Bound<'_, PyAny>, name: &str) -> PyResult<Leaf> {
     if item.is_none() {
         return Ok(Leaf::Plain(String::new()));
     }
-    Err(wrong_type(format!("A value in `{name}` must be str, int, float, bool, None or Secret, not {}.", type_name(item))))
+    Err(wrong_type(format!(
+        "A value in `{name}` must be str, int, float, bool, None or Secret, not {}.",
+        type_name(item)
+    )))
 }
 
 /// `params=` and `data=`: a mapping whose values are scalars or lists of them.
@@ -184,7 +187,10 @@ pub(super) fn seconds(given: &Bound<'_, PyAny>, name: &str) -> PyResult<std::tim
         None
     };
     let Some(number) = number else {
-        return Err(wrong_type(format!("`{name}` takes seconds as a number or a timedelta, not {}.", type_name(given))));
+        return Err(wrong_type(format!(
+            "`{name}` takes seconds as a number or a timedelta, not {}.",
+            type_name(given)
+        )));
     };
     // Thirty days: longer than any call should live, small enough for every clock.
     if !(number > 0.0 && number <= 2_592_000.0) {

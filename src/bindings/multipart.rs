@@ -49,12 +49,20 @@ impl Part {
         let Ok(tuple) = given.cast::<PyTuple>() else {
             let filename = given.getattr("name").ok().and_then(|n| n.extract::<String>().ok());
             let filename = filename.and_then(|n| n.rsplit(['/', '\\']).next().map(str::to_owned));
-            return Ok(Self { filename: filename.unwrap_or_else(|| name.to_owned()), content: content(given)?, kind: default.into() });
+            return Ok(Self {
+                filename: filename.unwrap_or_else(|| name.to_owned()),
+                content: content(given)?,
+                kind: default.into(),
+            });
         };
         let (filename, inner, kind) = match tuple.len() {
             2 => (tuple.get_item(0)?, tuple.get_item(1)?, default.to_owned()),
             3 => (tuple.get_item(0)?, tuple.get_item(1)?, tuple.get_item(2)?.extract::<String>()?),
-            _ => return Err(wrong_type("A value in `files` is content, (filename, content) or (filename, content, type).")),
+            _ => {
+                return Err(wrong_type(
+                    "A value in `files` is content, (filename, content) or (filename, content, type).",
+                ));
+            }
         };
         if kind.bytes().any(|b| !(0x20..0x7f).contains(&b)) {
             return Err(wrong_value("A media type in `files` holds a character that no header may hold."));

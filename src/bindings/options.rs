@@ -56,8 +56,13 @@ impl Timeout {
         connect: Option<&Bound<'_, PyAny>>,
         read: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        let of = |value: Option<&Bound<'_, PyAny>>, name, default| value.map_or(Ok(default), |value| seconds(value, name));
-        Ok(Self { total: of(total, "total", TOTAL)?, connect: of(connect, "connect", CONNECT)?, read: of(read, "read", READ)? })
+        let of =
+            |value: Option<&Bound<'_, PyAny>>, name, default| value.map_or(Ok(default), |value| seconds(value, name));
+        Ok(Self {
+            total: of(total, "total", TOTAL)?,
+            connect: of(connect, "connect", CONNECT)?,
+            read: of(read, "read", READ)?,
+        })
     }
 
     /// Seconds for the whole call.
@@ -165,7 +170,7 @@ pub(super) struct Throttle {
 #[pymethods]
 impl Throttle {
     #[new]
-    #[pyo3(signature = (limits=None, *, max_wait=None, max_queue=MAX_QUEUE, key=None))]
+    #[pyo3(signature = (limits=None, *, max_wait=None, max_queue=10_000, key=None))]
     fn new(
         limits: Option<&Bound<'_, PyAny>>,
         max_wait: Option<&Bound<'_, PyAny>>,
@@ -181,7 +186,12 @@ impl Throttle {
     }
 
     fn __repr__(&self) -> String {
-        format!("Throttle(limits={:?}, max_wait={}, max_queue={})", self.limits, self.max_wait.as_secs_f64(), self.max_queue)
+        format!(
+            "Throttle(limits={:?}, max_wait={}, max_queue={})",
+            self.limits,
+            self.max_wait.as_secs_f64(),
+            self.max_queue
+        )
     }
 }
 
@@ -235,12 +245,19 @@ pub(super) struct Proxy {
 impl Proxy {
     #[new]
     #[pyo3(signature = (url, *, auth=None, allow_plain_auth=false))]
-    fn new(py: Python<'_>, url: &str, auth: Option<(String, Bound<'_, PyAny>)>, allow_plain_auth: bool) -> PyResult<Self> {
+    fn new(
+        py: Python<'_>,
+        url: &str,
+        auth: Option<(String, Bound<'_, PyAny>)>,
+        allow_plain_auth: bool,
+    ) -> PyResult<Self> {
         let auth = match auth {
             None => None,
             Some((user, secret)) => match secret.cast::<PySecret>() {
                 Ok(secret) => Some((user, secret.get().0.clone())),
-                Err(_) => return Err(wrong_type("The proxy's password is a Secret: botsec.secret(\"env:PROXY_PASSWORD\").")),
+                Err(_) => {
+                    return Err(wrong_type("The proxy's password is a Secret: botsec.secret(\"env:PROXY_PASSWORD\")."));
+                }
             },
         };
         let proxy = transport::Proxy::new(url, auth, allow_plain_auth).or_raise(py)?;
@@ -285,10 +302,18 @@ pub(super) fn read(given: &Bound<'_, PyDict>, scope: Scope, auth: Vec<Auth>) -> 
     let mut limits = rate.map_or(Ok(Vec::new()), |rate| strings(&rate, "rate"))?;
     limits.extend(throttle.map(|throttle| throttle.limits.clone()).unwrap_or_default());
     let max_bytes = match get("max_response_bytes")? {
-        None => if open { OPEN_BODY } else { BODY },
-        Some(value) if value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>() => {
-            value.extract::<u64>().ok().filter(|bytes| *bytes > 0).ok_or_else(|| wrong_value("`max_response_bytes` must be at least 1."))?
+        None => {
+            if open {
+                OPEN_BODY
+            } else {
+                BODY
+            }
         }
+        Some(value) if value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>() => value
+            .extract::<u64>()
+            .ok()
+            .filter(|bytes| *bytes > 0)
+            .ok_or_else(|| wrong_value("`max_response_bytes` must be at least 1."))?,
         Some(_) => return Err(wrong_type("`max_response_bytes` takes an int.")),
     };
     let options = Options {
@@ -309,7 +334,9 @@ pub(super) fn read(given: &Bound<'_, PyDict>, scope: Scope, auth: Vec<Auth>) -> 
         max_bytes,
         follow_redirects: get("follow_redirects")?.map_or(Ok(true), |value| value.is_truthy())?,
         local_address: get("local_address")?
-            .map(|value| value.str()?.to_string().parse().map_err(|_| wrong_value("`local_address` takes an IP address.")))
+            .map(|value| {
+                value.str()?.to_string().parse().map_err(|_| wrong_value("`local_address` takes an IP address."))
+            })
             .transpose()?,
         user_agent: get("user_agent")?.map(|value| value.extract::<String>()).transpose()?,
         content_types: get("content_types")?.map(|value| strings(&value, "content_types")).transpose()?,

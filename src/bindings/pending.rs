@@ -88,7 +88,12 @@ pub(super) struct PendingCall {
 }
 
 impl PendingCall {
-    pub(super) fn start(py: Python<'_>, core: Arc<Core>, bridge: &Bound<'_, Bridge>, prepared: Prepared) -> PyResult<Self> {
+    pub(super) fn start(
+        py: Python<'_>,
+        core: Arc<Core>,
+        bridge: &Bound<'_, Bridge>,
+        prepared: Prepared,
+    ) -> PyResult<Self> {
         let Prepared { call, body, questions, check } = prepared;
         let sketch = Sketch::of(&core.setup, &call);
         let transport = core.background.transport(&core.settings).or_raise(py)?;
@@ -159,7 +164,9 @@ impl PendingCall {
             Ok(response) if matches!(response.content, Content::Stream(_)) => {
                 Py::new(py, Response::async_stream(response, self.core.clone(), outcome.event))
             }
-            Ok(response) if first => finish(py, &self.core, Response::whole(response), outcome.event, self.check.as_ref()),
+            Ok(response) if first => {
+                finish(py, &self.core, Response::whole(response), outcome.event, self.check.as_ref())
+            }
             Ok(response) => Py::new(py, Response::whole(response)),
             Err(failure) => {
                 let raised = raise_failure(py, failure);

@@ -163,14 +163,17 @@ impl Response {
     fn bytes(&self) -> PyResult<&Bytes> {
         match (&*self.body.lock(), self.answer.bytes()) {
             (Body::Read, Some(bytes)) => Ok(bytes),
-            _ => Err(PyRuntimeError::new_err("The body is a stream; read it with read(), iter_bytes() or their async twins.")),
+            _ => Err(PyRuntimeError::new_err(
+                "The body is a stream; read it with read(), iter_bytes() or their async twins.",
+            )),
         }
     }
 
     fn decoded(&self) -> PyResult<String> {
         // RFC 8259 and the web: UTF-8 unless the answer says Latin-1; what does not decode becomes U+FFFD.
         let bytes = self.bytes()?;
-        let kind = self.answer.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let kind =
+            self.answer.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
         let kind = kind.to_ascii_lowercase();
         if kind.contains("charset=iso-8859-1") || kind.contains("charset=latin-1") {
             return Ok(bytes.iter().map(|byte| char::from(*byte)).collect());
@@ -229,7 +232,8 @@ impl Response {
     ///     ProtocolError: The body is not JSON.
     fn json(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let bytes = self.bytes()?;
-        let parse = jiter::PythonParse { allow_inf_nan: false, cache_mode: jiter::StringCacheMode::Keys, ..Default::default() };
+        let parse =
+            jiter::PythonParse { allow_inf_nan: false, cache_mode: jiter::StringCacheMode::Keys, ..Default::default() };
         match parse.python_parse(py, bytes) {
             Ok(value) => Ok(value.unbind()),
             Err(_) => {
@@ -307,7 +311,9 @@ impl Response {
             let mut body = self.body.lock();
             match &mut *body {
                 Body::Sync(flow, driver) => Some((flow.stream.take(), driver.take(), flow.limits())),
-                Body::Async(..) => return Err(wrong_value("This stream belongs to an AsyncClient: use aiter_bytes().")),
+                Body::Async(..) => {
+                    return Err(wrong_value("This stream belongs to an AsyncClient: use aiter_bytes()."));
+                }
                 Body::Read | Body::Ended => None,
             }
         };

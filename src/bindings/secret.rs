@@ -92,13 +92,19 @@ impl PySecret {
 }
 
 fn refuse(done: &str) -> PyErr {
-    PyTypeError::new_err(format!("A Secret cannot be {done}; pass the object itself, or call reveal() where the value is needed."))
+    PyTypeError::new_err(format!(
+        "A Secret cannot be {done}; pass the object itself, or call reveal() where the value is needed."
+    ))
 }
 
 /// Load `source`; `hosts` are the hosts it may be sent to.
 #[pyfunction]
 #[pyo3(signature = (source, hosts=None))]
-pub(super) fn load_secret(py: Python<'_>, source: &Bound<'_, PyAny>, hosts: Option<&Bound<'_, PyAny>>) -> PyResult<PySecret> {
+pub(super) fn load_secret(
+    py: Python<'_>,
+    source: &Bound<'_, PyAny>,
+    hosts: Option<&Bound<'_, PyAny>>,
+) -> PyResult<PySecret> {
     let Ok(source) = source.cast::<PyString>() else {
         return Err(PyTypeError::new_err("secret() takes a source such as `env:MY_KEY` as a str."));
     };

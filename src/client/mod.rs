@@ -127,8 +127,10 @@ impl Options {
                     Error::new(Code::UsageValue).saying(format!("The secret `{}` is not an https URL.", secret.name()))
                 })?;
                 if !HostRule::parse(host)?.permits(url.origin()) {
-                    return Err(Error::new(Code::PolicyHostNotAllowed)
-                        .saying(format!("The URL in the secret `{}` does not point to the given `host`.", secret.name())));
+                    return Err(Error::new(Code::PolicyHostNotAllowed).saying(format!(
+                        "The URL in the secret `{}` does not point to the given `host`.",
+                        secret.name()
+                    )));
                 }
                 let networks = self.networks_for(Some(&url.origin().host_text()))?;
                 Policy::whole(url, networks)
@@ -151,7 +153,8 @@ impl Options {
         let mut networks = Networks::none();
         for (host, texts) in &self.networks {
             let Some(host) = host.as_deref().or(base) else {
-                return Err(Error::new(Code::UsageValue).saying("`networks` without `base_url` must say for which host: a dict."));
+                return Err(Error::new(Code::UsageValue)
+                    .saying("`networks` without `base_url` must say for which host: a dict."));
             };
             networks = networks.open(host, texts)?;
         }
@@ -162,7 +165,8 @@ impl Options {
         if policy.is_open_web() && !self.auth.is_empty() {
             return Err(Error::new(Code::UsageType).saying("An open_web client carries no credentials."));
         }
-        let unbound = policy.origin().is_none() && self.auth.iter().filter_map(Auth::secret).any(|s| s.hosts().is_none());
+        let unbound =
+            policy.origin().is_none() && self.auth.iter().filter_map(Auth::secret).any(|s| s.hosts().is_none());
         if unbound {
             return Err(Error::new(Code::UsageType)
                 .saying("A client without `base_url` needs to know where its secret may go: secret(…, hosts=[…])."));
@@ -176,7 +180,9 @@ impl Options {
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(ACCEPT_CODINGS));
         let agent = self.user_agent.as_deref().unwrap_or(concat!("botsec/", env!("CARGO_PKG_VERSION")));
-        for (name, value) in std::iter::once(("user-agent", agent)).chain(self.headers.iter().map(|(k, v)| (k.as_str(), v.as_str()))) {
+        for (name, value) in
+            std::iter::once(("user-agent", agent)).chain(self.headers.iter().map(|(k, v)| (k.as_str(), v.as_str())))
+        {
             header::name(name)?;
             header::value(value)?;
             let wrong = || Error::new(Code::InputHeader).with("header", name.to_owned());

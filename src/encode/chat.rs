@@ -19,7 +19,27 @@ pub enum Where {
 pub fn telegram(text: &str, place: Where) -> Cow<'_, str> {
     let dirty = move |c: char| match place {
         Where::Text => {
-            matches!(c, '_' | '*' | '[' | ']' | '(' | ')' | '~' | '`' | '>' | '#' | '+' | '-' | '=' | '|' | '{' | '}' | '.' | '!' | '\\')
+            matches!(
+                c,
+                '_' | '*'
+                    | '['
+                    | ']'
+                    | '('
+                    | ')'
+                    | '~'
+                    | '`'
+                    | '>'
+                    | '#'
+                    | '+'
+                    | '-'
+                    | '='
+                    | '|'
+                    | '{'
+                    | '}'
+                    | '.'
+                    | '!'
+                    | '\\'
+            )
         }
         Where::Code => matches!(c, '`' | '\\'),
         Where::Link => matches!(c, ')' | '\\'),
@@ -38,7 +58,10 @@ pub fn discord(text: &str, place: Where) -> Cow<'_, str> {
         return rewrite(text, |c| c == '`', |c, out| out.extend([c, BREAK]));
     }
     let dirty = |c: char| {
-        matches!(c, '\\' | '*' | '_' | '~' | '`' | '|' | '[' | ']' | '(' | ')' | '<' | '>' | '#' | '@' | '-' | '+' | '.' | ':')
+        matches!(
+            c,
+            '\\' | '*' | '_' | '~' | '`' | '|' | '[' | ']' | '(' | ')' | '<' | '>' | '#' | '@' | '-' | '+' | '.' | ':'
+        )
     };
     if !text.contains(dirty) {
         return Cow::Borrowed(text);
@@ -82,11 +105,15 @@ impl Start {
 
 /// Slack's mrkdwn: the three characters that its control sequences need. Source: Slack, "Escaping text".
 pub fn slack(text: &str) -> Cow<'_, str> {
-    rewrite(text, |c| matches!(c, '&' | '<' | '>'), |c, out| {
-        out.push_str(match c {
-            '&' => "&amp;",
-            '<' => "&lt;",
-            _ => "&gt;",
-        });
-    })
+    rewrite(
+        text,
+        |c| matches!(c, '&' | '<' | '>'),
+        |c, out| {
+            out.push_str(match c {
+                '&' => "&amp;",
+                '<' => "&lt;",
+                _ => "&gt;",
+            });
+        },
+    )
 }

@@ -7,9 +7,19 @@ use proptest::prelude::*;
 use super::*;
 
 const ALL: [fn(&str) -> Cow<'_, str>; 13] = [
-    html, html_attribute, slack, terminal, log, url_segment, url_query,
-    |t| telegram(t, Where::Text), |t| telegram(t, Where::Code), |t| telegram(t, Where::Link),
-    |t| discord(t, Where::Text), |t| discord(t, Where::Code), |t| discord(t, Where::Link),
+    html,
+    html_attribute,
+    slack,
+    terminal,
+    log,
+    url_segment,
+    url_query,
+    |t| telegram(t, Where::Text),
+    |t| telegram(t, Where::Code),
+    |t| telegram(t, Where::Link),
+    |t| discord(t, Where::Text),
+    |t| discord(t, Where::Code),
+    |t| discord(t, Where::Link),
 ];
 
 /// The vectors of `tests/vectors/escape.json` for the contexts of this room.

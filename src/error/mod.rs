@@ -26,14 +26,7 @@ struct Facts {
 impl Error {
     /// An error with the code's own sentence and no details yet.
     pub fn new(code: Code) -> Self {
-        Self(Box::new(Facts {
-            code,
-            said: None,
-            hint: None,
-            retry_after: None,
-            details: Vec::new(),
-            incident: None,
-        }))
+        Self(Box::new(Facts { code, said: None, hint: None, retry_after: None, details: Vec::new(), incident: None }))
     }
 
     /// Names the missing or wrong thing in the public sentence. For start-up errors, and for input errors that name a

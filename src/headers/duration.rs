@@ -34,17 +34,21 @@ pub fn retry_after(value: &[u8], now: SystemTime) -> Result<Duration, Malformed>
 
 /// ASCII decimal seconds with an optional fraction; no sign, no exponent.
 pub(super) fn seconds(text: &str) -> Option<Duration> {
+    decimal(text).map(|wait| wait.min(FOR_EVER))
+}
+
+fn decimal(text: &str) -> Option<Duration> {
     let (whole, fraction) = text.split_once('.').map_or((text, None), |(whole, fraction)| (whole, Some(fraction)));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     if !digits(whole) || fraction.is_some_and(|fraction| !digits(fraction)) {
         return None;
     }
-    let whole = whole.parse::<u64>().map_or(FOR_EVER, Duration::from_secs).min(FOR_EVER);
+    let whole = whole.parse::<u64>().map_or(FOR_EVER, Duration::from_secs);
     let nanos = fraction.map_or(0, |fraction| {
         let padded: String = fraction.chars().chain(std::iter::repeat('0')).take(9).collect();
         padded.parse().unwrap_or(0)
     });
-    Some(whole + Duration::from_nanos(nanos))
+    whole.checked_add(Duration::from_nanos(nanos))
 }
 
 /// The wait that a whole answer asks for: every `Retry-After` line and the vendors' millisecond forms; the longest counts.
@@ -73,7 +77,7 @@ pub(super) fn reset(text: &str, now: SystemTime) -> Option<Duration> {
     if text.contains('T') || text.contains('t') && text.contains(':') {
         return rfc3339(text)?.duration_since(now).map_or(Some(Duration::ZERO), |wait| Some(wait.min(FOR_EVER)));
     }
-    if let Some(number) = seconds(text) {
+    if let Some(number) = decimal(text) {
         let epoch = |since: Duration| {
             let at = SystemTime::UNIX_EPOCH.checked_add(since)?;
             Some(at.duration_since(now).unwrap_or(Duration::ZERO))
@@ -132,7 +136,8 @@ fn rfc3339(text: &str) -> Option<SystemTime> {
     }
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
     let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-    if year < 1970 || !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 59 {
+    if year < 1970 || !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 59
+    {
         return None;
     }
     let mut rest = text.get(19..)?;
@@ -146,7 +151,13 @@ fn rfc3339(text: &str) -> Option<SystemTime> {
     let offset = match rest {
         "Z" | "z" => 0,
         _ => {
-            let sign = if rest.starts_with('+') { 1 } else if rest.starts_with('-') { -1 } else { return None };
+            let sign = if rest.starts_with('+') {
+                1
+            } else if rest.starts_with('-') {
+                -1
+            } else {
+                return None;
+            };
             let (h, m) = rest.get(1..)?.split_once(':')?;
             let two = |part: &str| (part.len() == 2).then(|| part.parse::<i64>().ok())?;
             sign * (two(h).filter(|h| *h < 24)? * 3600 + two(m).filter(|m| *m < 60)? * 60)

@@ -26,7 +26,9 @@ fn seconds_are_read_and_nonsense_is_not() {
 
 #[test]
 fn a_date_is_a_wait_and_a_past_one_is_zero() {
-    let at = |delta: i64| httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs((1_755_780_000 + delta) as u64));
+    let at = |delta: i64| {
+        httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs((1_755_780_000 + delta) as u64))
+    };
     assert_eq!(wait(&at(90)), Ok(90.0));
     assert_eq!(wait(&at(-3600)), Ok(0.0));
     assert_eq!(wait("Sunday, 06-Nov-94 08:49:37 GMT"), Ok(0.0));
@@ -54,14 +56,34 @@ fn the_longest_of_all_lines_counts_against_the_servers_clock() {
 fn resets_are_told_apart() {
     let of = |text: &str| reset(text, now()).map(|wait| wait.as_secs_f64());
     for (text, expected) in [
-        ("28", 28.0), ("64.57", 64.57), ("1755780060", 60.0), ("1755780060500", 60.5), ("6m0s", 360.0), ("1s", 1.0),
-        ("12ms", 0.012), ("1h2m3s", 3723.0), ("100us", 0.0001), ("1.5s", 1.5), ("6m", 360.0),
-        ("2025-08-21T12:41:00Z", 60.0), ("2025-08-21T14:41:00+02:00", 60.0), ("2025-08-21T12:40:59.5z", 59.5),
+        ("28", 28.0),
+        ("64.57", 64.57),
+        ("1755780060", 60.0),
+        ("1755780060500", 60.5),
+        ("6m0s", 360.0),
+        ("1s", 1.0),
+        ("12ms", 0.012),
+        ("1h2m3s", 3723.0),
+        ("100us", 0.0001),
+        ("1.5s", 1.5),
+        ("6m", 360.0),
+        ("2025-08-21T12:41:00Z", 60.0),
+        ("2025-08-21T14:41:00+02:00", 60.0),
+        ("2025-08-21T12:40:59.5z", 59.5),
         ("2025-08-21T12:39:00Z", 0.0),
     ] {
         assert!(of(text).is_some_and(|wait| (wait - expected).abs() < 1e-6), "{text} {:?}", of(text));
     }
-    for bad in ["-5s", "1m1m", "2025-08-21T12:41:00", "2025-08-21T12:41:60Z", "Tue Feb 16 2021 09:02:42 GMT+0100 (Central European Standard Time)", "", "s", "-1"] {
+    for bad in [
+        "-5s",
+        "1m1m",
+        "2025-08-21T12:41:00",
+        "2025-08-21T12:41:60Z",
+        "Tue Feb 16 2021 09:02:42 GMT+0100 (Central European Standard Time)",
+        "",
+        "s",
+        "-1",
+    ] {
         assert_eq!(of(bad), None, "{bad}");
     }
 }

@@ -153,7 +153,8 @@ mod tests {
     fn vendor_forms_are_read() {
         let github = [("x-ratelimit-limit", "60"), ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1700000060")];
         assert_eq!(first(&github), (Some(60), 0, Some(60)));
-        let discord = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1"), ("x-ratelimit-reset-after", "64.57")];
+        let discord =
+            [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1"), ("x-ratelimit-reset-after", "64.57")];
         assert_eq!(first(&discord), (None, 0, Some(64)));
         let reddit = [("x-ratelimit-remaining", "599.0"), ("x-ratelimit-reset", "342")];
         assert_eq!(first(&reddit), (None, 599, Some(342)));

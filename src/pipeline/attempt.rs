@@ -133,7 +133,12 @@ impl Road<'_> {
     }
 
     /// One request and the redirects that its answers ask for, each hop judged.
-    async fn exchange(&self, first: PermittedRequest, permit: &mut Permit, trace: &mut Trace) -> Result<Answer, Trouble> {
+    async fn exchange(
+        &self,
+        first: PermittedRequest,
+        permit: &mut Permit,
+        trace: &mut Trace,
+    ) -> Result<Answer, Trouble> {
         let mut permitted = first;
         let mut hop: Option<Hop> = None;
         let mut extra: Option<Permit> = None;
@@ -164,10 +169,12 @@ impl Road<'_> {
             let target = self.target(&uri, reply.status, location.as_bytes(), hop.as_ref()).map_err(refused)?;
             reply.body.drain(&self.limits()).await;
             trace.redirects += 1;
-            permitted = self.setup.policy.follow(self.request, &target, self.auth, &self.setup.defaults).map_err(refused)?;
+            permitted =
+                self.setup.policy.follow(self.request, &target, self.auth, &self.setup.defaults).map_err(refused)?;
             trace.host = Some(permitted.origin().clone());
             let bucket = self.setup.bucket(permitted.origin());
-            extra = Some(queue::acquire(&bucket, self.setup.throttle.max_wait, &mut trace.queued).await.map_err(refused)?);
+            extra =
+                Some(queue::acquire(&bucket, self.setup.throttle.max_wait, &mut trace.queued).await.map_err(refused)?);
             hop = Some(target);
         }
     }
@@ -218,7 +225,9 @@ impl Road<'_> {
             let request = SignRequest {
                 method: permitted.method().as_str().to_owned(),
                 url: permitted.uri().to_string(),
-                headers: plain.filter_map(|(k, v)| Some((k.as_str().to_owned(), v.to_str().ok()?.to_owned()))).collect(),
+                headers: plain
+                    .filter_map(|(k, v)| Some((k.as_str().to_owned(), v.to_str().ok()?.to_owned())))
+                    .collect(),
                 content: permitted.bytes().map(<[u8]>::to_vec),
             };
             let signed = signers.sign(*index, request).await?;
@@ -253,7 +262,12 @@ impl Road<'_> {
     }
 
     /// Reads the body and decides whether the answer is an answer.
-    async fn read(&self, answer: Answer, begun: Instant, trace: &Trace) -> Result<Result<Response, (Outcome, Failure)>, Trouble> {
+    async fn read(
+        &self,
+        answer: Answer,
+        begun: Instant,
+        trace: &Trace,
+    ) -> Result<Result<Response, (Outcome, Failure)>, Trouble> {
         let Answer { mut reply, uri, quota } = answer;
         let status = reply.status.as_u16();
         let limits = self.limits();

@@ -118,7 +118,8 @@ async fn walk(setup: &Setup, transport: &Transport, call: Call, trace: &mut Trac
         }
         None => setup.auth.as_slice(),
     };
-    let road = attempt::Road { setup, transport, request: &request, auth, options: &options, signers: signers.as_deref() };
+    let road =
+        attempt::Road { setup, transport, request: &request, auth, options: &options, signers: signers.as_deref() };
     // Judged before it queues: what is not allowed shall not wait.
     let permitted = road.permit()?;
     trace.host = Some(permitted.origin().clone());

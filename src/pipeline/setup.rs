@@ -87,7 +87,20 @@ impl Setup {
         content_types: Option<Vec<String>>,
     ) -> Self {
         let (stats, buckets, closed) = (Stats::default(), Lock::default(), AtomicBool::new(false));
-        Self { policy, auth, defaults, times, max_bytes, rules, throttle, follow_redirects, content_types, stats, buckets, closed }
+        Self {
+            policy,
+            auth,
+            defaults,
+            times,
+            max_bytes,
+            rules,
+            throttle,
+            follow_redirects,
+            content_types,
+            stats,
+            buckets,
+            closed,
+        }
     }
 
     /// The bucket of an origin: process-wide, by origin, secret fingerprint and key.
@@ -161,5 +174,9 @@ pub struct SignRequest {
 /// Runs signers that live outside this crate.
 pub trait Signers: Send + Sync {
     /// Header fields that prove the request.
-    fn sign(&self, index: usize, request: SignRequest) -> Pin<Box<dyn Future<Output = Result<Vec<(String, String)>, Error>> + Send>>;
+    fn sign(
+        &self,
+        index: usize,
+        request: SignRequest,
+    ) -> Pin<Box<dyn Future<Output = Result<Vec<(String, String)>, Error>> + Send>>;
 }

@@ -34,7 +34,8 @@ pub fn is_metadata(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => v4(ip),
         IpAddr::V6(ip) => {
-            iana::METADATA_V6.iter().any(|known| Ipv6Addr::from(*known) == ip) || embedded(ip).into_iter().flatten().any(v4)
+            iana::METADATA_V6.iter().any(|known| Ipv6Addr::from(*known) == ip)
+                || embedded(ip).into_iter().flatten().any(v4)
         }
     }
 }
@@ -92,7 +93,8 @@ fn embedded(ip: Ipv6Addr) -> [Option<Ipv4Addr>; 3] {
         (0, 0, 0, 0, 0, 0xffff | 0) | (0, 0, 0, 0, 0xffff, 0) | (0x64, 0xff9b, 0, 0, 0, 0) => [low, None, None],
         // NAT64's local-use prefix (RFC 8215): /96 and the shorter forms of RFC 6052
         (0x64, 0xff9b, 1, ..) => {
-            let ([d0, d1], [_, e1], [f0, f1], [g0, _]) = (d.to_be_bytes(), e.to_be_bytes(), f.to_be_bytes(), g.to_be_bytes());
+            let ([d0, d1], [_, e1], [f0, f1], [g0, _]) =
+                (d.to_be_bytes(), e.to_be_bytes(), f.to_be_bytes(), g.to_be_bytes());
             [low, Some(Ipv4Addr::new(d0, d1, e1, f0)), Some(Ipv4Addr::new(e1, f0, f1, g0))]
         }
         (0x2002, ..) => [of(b, c), isatap, None],

@@ -19,7 +19,9 @@ impl HostRule {
     /// `InputError` for text that is no host; `ValueError` for a wildcard over a whole top-level domain.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let Some(rest) = text.strip_prefix("*.") else {
-            return Origin::parse(text).map(Self::Exact).map_err(|error| error.saying("An entry of `hosts` is not a host."));
+            return Origin::parse(text)
+                .map(Self::Exact)
+                .map_err(|error| error.saying("An entry of `hosts` is not a host."));
         };
         let origin = Origin::parse(rest).map_err(|error| error.saying("An entry of `hosts` is not a host."))?;
         match origin.host() {
@@ -33,7 +35,8 @@ impl HostRule {
         match (self, origin.host()) {
             (Self::Exact(exact), _) => exact == origin,
             (Self::Below(name, port), Host::Name(host)) => {
-                origin.port() == *port && host.strip_suffix(name.as_str()).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+                origin.port() == *port
+                    && host.strip_suffix(name.as_str()).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
             }
             (Self::Below(..), _) => false,
         }

@@ -61,11 +61,18 @@ impl Policy {
     ///
     /// # Errors
     /// `TypeError` when neither names a host.
-    pub fn bound(base: Option<SafeUrl>, hosts: Vec<HostRule>, allow: Option<Vec<Pattern>>, networks: Networks) -> Result<Self, Error> {
+    pub fn bound(
+        base: Option<SafeUrl>,
+        hosts: Vec<HostRule>,
+        allow: Option<Vec<Pattern>>,
+        networks: Networks,
+    ) -> Result<Self, Error> {
         let scope = match base {
             Some(base) => Scope::Base(base),
             None if hosts.is_empty() => {
-                return Err(Error::new(Code::UsageType).saying("Client needs `base_url`, or `hosts=[...]` without one."));
+                return Err(
+                    Error::new(Code::UsageType).saying("Client needs `base_url`, or `hosts=[...]` without one.")
+                );
             }
             None => Scope::Listed,
         };
@@ -141,7 +148,13 @@ impl Policy {
     }
 
     /// Whether the route is on the allow list. `path` is encoded, below the base URL's path and before any path token.
-    fn judge_route(&self, method: &str, origin: &Origin, path: Option<&str>, query_keys: &[Cow<'_, str>]) -> Result<(), Error> {
+    fn judge_route(
+        &self,
+        method: &str,
+        origin: &Origin,
+        path: Option<&str>,
+        query_keys: &[Cow<'_, str>],
+    ) -> Result<(), Error> {
         let Some(allow) = &self.allow else { return Ok(()) };
         let own = self.origin() == Some(origin);
         let segments = path.map(segments);

@@ -59,7 +59,10 @@ impl Networks {
     /// # Errors
     /// `ValueError` for a text that is none of these.
     pub fn open(&self, host: &str, texts: &[String]) -> Result<Self, Error> {
-        let wrong = || Error::new(Code::UsageValue).saying("`networks` takes CIDR texts such as \"10.0.0.0/8\", \"loopback\" or \"private\".");
+        let wrong = || {
+            Error::new(Code::UsageValue)
+                .saying("`networks` takes CIDR texts such as \"10.0.0.0/8\", \"loopback\" or \"private\".")
+        };
         let host = match host.parse::<IpAddr>() {
             Ok(ip) => ip.to_string(),
             Err(_) => match Origin::parse(host).map_err(|_| wrong())?.host() {

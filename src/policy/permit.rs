@@ -94,7 +94,12 @@ impl Policy {
     ///
     /// # Errors
     /// `PolicyError` of the part that is not allowed. Nothing was sent.
-    pub fn permit(&self, request: &ValidRequest, auth: &[Auth], defaults: &HeaderMap) -> Result<PermittedRequest, Error> {
+    pub fn permit(
+        &self,
+        request: &ValidRequest,
+        auth: &[Auth],
+        defaults: &HeaderMap,
+    ) -> Result<PermittedRequest, Error> {
         let (origin, base, path) = self.locate(request)?;
         self.judge_origin(origin)?;
         let keys: Vec<Cow<'_, str>> = request.query_keys().iter().map(|key| Cow::Borrowed(key.as_str())).collect();
@@ -128,7 +133,13 @@ impl Policy {
     ///
     /// # Errors
     /// `RedirectRefusedError` with the reason when the target is not allowed.
-    pub fn follow(&self, request: &ValidRequest, hop: &Hop, auth: &[Auth], defaults: &HeaderMap) -> Result<PermittedRequest, Error> {
+    pub fn follow(
+        &self,
+        request: &ValidRequest,
+        hop: &Hop,
+        auth: &[Auth],
+        defaults: &HeaderMap,
+    ) -> Result<PermittedRequest, Error> {
         let origin = hop.url.origin();
         let refused = |error: Error| {
             // A blocked address keeps its class: whoever watches for SSRF looks for it by name.
@@ -175,7 +186,9 @@ impl Policy {
     fn locate<'a>(&'a self, request: &'a ValidRequest) -> Result<(&'a Origin, &'a str, &'a str), Error> {
         let wrong = |said: &str| Error::new(Code::InputUrl).saying(said);
         match (request.place(), &self.scope) {
-            (Place::Below(path), Scope::Base(base) | Scope::Whole(base)) => Ok((base.origin(), base.path_and_query().0, path)),
+            (Place::Below(path), Scope::Base(base) | Scope::Whole(base)) => {
+                Ok((base.origin(), base.path_and_query().0, path))
+            }
             (Place::Base, Scope::Whole(base)) => Ok((base.origin(), base.path_and_query().0, "")),
             (Place::Base, Scope::Base(base)) => Ok((base.origin(), base.path_and_query().0, "/")),
             (Place::Open(url), Scope::OpenWeb) => Ok((url.origin(), "", url.path_and_query().0)),
@@ -325,7 +338,8 @@ fn payload(body: &Body, method: &Method, headers: &mut HeaderMap) -> Result<Payl
         Body::Empty => Payload::Empty,
         Body::Text(text) => Payload::Bytes(text.reveal()),
         Body::Feed(slot) => Payload::Feed(slot.take().ok_or_else(|| {
-            Error::new(Code::InputBody).with("reason", "the body is an iterator that was sent already and cannot be repeated")
+            Error::new(Code::InputBody)
+                .with("reason", "the body is an iterator that was sent already and cannot be repeated")
         })?),
     };
     // RFC 9110 §8.6: methods that usually carry a body say so even when it is empty.

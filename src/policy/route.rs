@@ -22,7 +22,9 @@ impl Pattern {
     /// # Errors
     /// `ValueError` that quotes the pattern: it is the programmer's own text.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let wrong = |why: &str| Error::new(Code::UsageValue).saying(format!("The route {text:?} in `allow` is not understood: {why}."));
+        let wrong = |why: &str| {
+            Error::new(Code::UsageValue).saying(format!("The route {text:?} in `allow` is not understood: {why}."))
+        };
         let (method, rest) = text.split_once(' ').ok_or_else(|| wrong("it is written as `GET /users/{id:int}`"))?;
         if method.is_empty() || !method.bytes().all(|b| b.is_ascii_uppercase()) {
             return Err(wrong("the method is in capital letters"));
@@ -39,11 +41,23 @@ impl Pattern {
             let why = error.details().iter().find(|(key, _)| *key == "reason").map(|(_, why)| why.clone());
             wrong(&why.unwrap_or_default())
         })?;
-        Ok(Self { method: method.to_owned(), origin, segments: template.segments(), query: template.query().map(<[_]>::to_vec) })
+        Ok(Self {
+            method: method.to_owned(),
+            origin,
+            segments: template.segments(),
+            query: template.query().map(<[_]>::to_vec),
+        })
     }
 
     /// Whether it allows this request. `own` says that `origin` is the client's own.
-    pub fn matches(&self, method: &str, origin: &Origin, own: bool, path: &[Cow<'_, str>], query: &[Cow<'_, str>]) -> bool {
+    pub fn matches(
+        &self,
+        method: &str,
+        origin: &Origin,
+        own: bool,
+        path: &[Cow<'_, str>],
+        query: &[Cow<'_, str>],
+    ) -> bool {
         let origin_fits = self.origin.as_ref().map_or(own, |wanted| wanted == origin);
         self.method == method && origin_fits && fits(&self.segments, path) && self.query_fits(query)
     }

@@ -9,6 +9,7 @@ use crate::encode;
 
 /// Tokens of others that an error page may quote: by shape, not by value.
 const SHAPES: &str = concat!(
+    r"(?-u)",
     r"\b\d{8,10}:[A-Za-z0-9_-]{35}\b",
     r"|\bgh[pousr]_[A-Za-z0-9]{36,}\b|\bgithub_pat_[A-Za-z0-9_]{22,}\b",
     r"|\bxox[abeoprs]-[A-Za-z0-9-]{10,}\b|\bxapp-[A-Za-z0-9-]{10,}\b",

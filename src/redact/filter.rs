@@ -6,8 +6,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::forms::{self, MIN_LENGTH};
 use super::MASK;
+use super::forms::{self, MIN_LENGTH};
 use crate::fork::Lock;
 
 /// Bits of the bitmap: 8 KiB, enough that a few hundred forms leave most texts without a candidate.
@@ -71,7 +71,9 @@ impl Filter {
         }
         let [key, _] = self.hash(start);
         let list = self.forms.get(&key)?;
-        list.iter().find(|(length, hash)| bytes.get(..*length).is_some_and(|part| self.hash(part) == *hash)).map(|(length, _)| *length)
+        list.iter()
+            .find(|(length, hash)| bytes.get(..*length).is_some_and(|part| self.hash(part) == *hash))
+            .map(|(length, _)| *length)
     }
 
     fn scrub<'t>(&self, text: &'t str) -> Cow<'t, str> {

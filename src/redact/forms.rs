@@ -72,8 +72,10 @@ fn json(value: &str, ascii: bool) -> String {
 
 /// base64 of the value `offset` bytes into a group, without the characters that its neighbours decide.
 fn aligned(value: &str, offset: usize, url_safe: bool) -> String {
-    let padded: Zeroizing<Vec<u8>> = Zeroizing::new([&[0u8; 3][..offset.min(3)], value.as_bytes()].concat());
-    let whole = Zeroizing::new(if url_safe { URL_SAFE_NO_PAD.encode(&padded) } else { STANDARD_NO_PAD.encode(&padded) });
+    let mut padded = Zeroizing::new(vec![0u8; offset]);
+    padded.extend_from_slice(value.as_bytes());
+    let whole =
+        Zeroizing::new(if url_safe { URL_SAFE_NO_PAD.encode(&padded) } else { STANDARD_NO_PAD.encode(&padded) });
     let (from, to) = ((offset * 8).div_ceil(6), padded.len() * 8 / 6);
     whole.get(from..to).unwrap_or("").to_owned()
 }

@@ -17,7 +17,8 @@ pub const MASK: &str = "[redacted]";
 
 /// Whether a header's value is left out of reprs.
 pub fn is_sensitive_header(name: &str) -> bool {
-    const WORDS: [&str; 9] = ["authorization", "authenticate", "cookie", "token", "secret", "key", "password", "signature", "session"];
+    const WORDS: [&str; 9] =
+        ["authorization", "authenticate", "cookie", "token", "secret", "key", "password", "signature", "session"];
     let name = name.to_ascii_lowercase();
     WORDS.iter().any(|word| name.contains(word))
 }

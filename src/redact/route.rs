@@ -43,7 +43,11 @@ fn is_id(segment: &str) -> bool {
     let uuid = segment.len() == 36 && segment.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     let hex = segment.len() >= 16 && segment.bytes().all(|b| b.is_ascii_hexdigit());
     // An address names a person.
-    digits || uuid || hex || segment.contains('@') && segment.len() > 3 && !segment.starts_with('@') || segment.contains('%')
+    digits
+        || uuid
+        || hex
+        || segment.contains('@') && segment.len() > 3 && !segment.starts_with('@')
+        || segment.contains('%')
 }
 
 /// Twenty characters of mixed kinds are no word.
@@ -59,6 +63,7 @@ fn is_token(segment: &str) -> bool {
 /// A query's keys; values are dropped.
 pub fn query_keys(query: &str) -> String {
     let keys = query.split('&').map(|pair| pair.split('=').next().unwrap_or(""));
-    let shown: Vec<String> = keys.take(32).map(|key| if is_token(key) { MASK.to_owned() } else { encode::log(key).into_owned() }).collect();
+    let shown: Vec<String> =
+        keys.take(32).map(|key| if is_token(key) { MASK.to_owned() } else { encode::log(key).into_owned() }).collect();
     shown.join("&")
 }

@@ -11,7 +11,9 @@ use super::*;
 /// A value made at run time, so that no scanner takes this file for a leak.
 fn value(seed: u64) -> String {
     let mut dice = crate::clock::Dice::fixed(seed * 2 + 1);
-    (0..24).map(|_| char::from(b"abcdefghijkmnopqrstuvwxyzABCDEF0123456789/+\"&' "[(dice.bits() % 47) as usize])).collect()
+    (0..24)
+        .map(|_| char::from(b"abcdefghijkmnopqrstuvwxyzABCDEF0123456789/+\"&' "[(dice.bits() % 47) as usize]))
+        .collect()
 }
 
 #[test]

@@ -136,7 +136,10 @@ impl Rules {
     /// Judges one outcome.
     pub fn decide(&self, attempt: &Attempt<'_>, outcome: &Outcome, budget: &mut Budget, dice: &mut Dice) -> Verdict {
         let idempotent = attempt.idempotency_key
-            || self.methods.as_ref().map_or_else(|| attempt.method.is_idempotent(), |list| list.contains(attempt.method));
+            || self
+                .methods
+                .as_ref()
+                .map_or_else(|| attempt.method.is_idempotent(), |list| list.contains(attempt.method));
         let (worth, asked, throttled) = match *outcome {
             Outcome::NeverSent => (true, None, false),
             Outcome::Broken | Outcome::TimedOut => (idempotent, None, false),
@@ -148,7 +151,9 @@ impl Rules {
                 };
                 (may, retry_after, true)
             }
-            Outcome::Answered { status, retry_after } => (idempotent && self.is_retryable_status(status), retry_after, false),
+            Outcome::Answered { status, retry_after } => {
+                (idempotent && self.is_retryable_status(status), retry_after, false)
+            }
         };
         if !worth {
             return Verdict::Done;

@@ -36,7 +36,8 @@ fn a_429_is_repeated_for_every_method_and_a_503_only_when_that_is_safe() {
 fn a_wait_is_never_below_what_the_server_asked_for_and_bounded_above() {
     for seed in 0..2000 {
         let mut dice = Dice::fixed(seed * 2 + 1);
-        let verdict = Rules::default().decide(&attempt(&Method::GET), &answered(429, Some(7)), &mut Budget::default(), &mut dice);
+        let verdict =
+            Rules::default().decide(&attempt(&Method::GET), &answered(429, Some(7)), &mut Budget::default(), &mut dice);
         let Verdict::Again(wait) = verdict else { panic!("{verdict:?}") };
         assert!((7.0..=7.5).contains(&wait.as_secs_f64()), "{wait:?}");
     }
@@ -58,7 +59,9 @@ fn attempts_bodies_and_budgets_end() {
     assert!(matches!(decide(&once, &answered(503, None)), Verdict::Stop { reason: Reason::NotReplayable, .. }));
     let (mut budget, mut dice) = (Budget::default(), Dice::fixed(1));
     let sent = (0..1000)
-        .filter(|_| again(&Rules::default().decide(&attempt(&Method::GET), &answered(503, None), &mut budget, &mut dice)))
+        .filter(|_| {
+            again(&Rules::default().decide(&attempt(&Method::GET), &answered(503, None), &mut budget, &mut dice))
+        })
         .count();
     assert_eq!(sent, 35);
 }

@@ -35,8 +35,9 @@ impl Source for Variable {
                 if trimmed.trim().is_empty() { Err(missing("empty")) } else { Ok(trimmed.to_owned().into()) }
             }
             Err(std::env::VarError::NotPresent) => Err(missing("not set")),
-            Err(std::env::VarError::NotUnicode(_)) => Err(Error::new(Code::SecretAccess)
-                .saying(format!("Environment variable `{}` is not text.", self.0))),
+            Err(std::env::VarError::NotUnicode(_)) => {
+                Err(Error::new(Code::SecretAccess).saying(format!("Environment variable `{}` is not text.", self.0)))
+            }
         }
     }
 }

@@ -77,7 +77,8 @@ impl Auth {
             Self::Header(name, prefix, secret) => (name.clone(), format!("{prefix}{}", secret.reveal())),
             Self::Query(..) | Self::Path(..) | Self::Outside(_) => return Ok(None),
         };
-        let value = HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).ok().filter(|value| value.to_str().is_ok());
+        let value =
+            HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).ok().filter(|value| value.to_str().is_ok());
         let Some(mut value) = value else {
             let name = self.secret().map_or("", Secret::name);
             return Err(Error::new(Code::SecretAccess)

@@ -104,7 +104,7 @@ impl Bucket {
                 window.remaining = window.limit.unwrap_or(0).saturating_sub(in_flight);
             }
             // A full limit with nobody in flight would still block for ever without a reset: it is forgotten then.
-            !(ended && window.limit.is_none()) && !(window.resets.is_none() && window.remaining == 0 && in_flight == 0)
+            !(ended && window.limit.is_none() || window.resets.is_none() && window.remaining == 0 && in_flight == 0)
         });
     }
 
@@ -114,7 +114,8 @@ impl Bucket {
         self.in_flight = self.in_flight.saturating_sub(1);
         for pace in &mut self.limits {
             // Only the last charge moves the due time back exactly; an older one frees its slot the same way.
-            pace.due = pace.due.and_then(|due| due.checked_sub(pace.spacing)).filter(|due| last || *due > now).or(pace.due);
+            pace.due =
+                pace.due.and_then(|due| due.checked_sub(pace.spacing)).filter(|due| last || *due > now).or(pace.due);
         }
         for window in &mut self.windows {
             window.remaining = window.remaining.saturating_add(1);

@@ -19,7 +19,10 @@ impl Limit {
     /// # Errors
     /// `ValueError` that shows the form.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let wrong = || Error::new(Code::UsageValue).saying("A rate is written as \"50/s\", \"100/m\", \"1000/h\", \"10/2s\" or \"5/d\".");
+        let wrong = || {
+            Error::new(Code::UsageValue)
+                .saying("A rate is written as \"50/s\", \"100/m\", \"1000/h\", \"10/2s\" or \"5/d\".")
+        };
         let (count, period) = text.split_once('/').ok_or_else(wrong)?;
         let digits = |text: &str| !text.is_empty() && text.len() <= 9 && text.bytes().all(|b| b.is_ascii_digit());
         let split = period.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
@@ -31,7 +34,13 @@ impl Limit {
             "d" | "day" => 86_400,
             _ => return Err(wrong()),
         };
-        let times: u64 = if times.is_empty() { 1 } else if digits(times) { times.parse().map_err(|_| wrong())? } else { return Err(wrong()) };
+        let times: u64 = if times.is_empty() {
+            1
+        } else if digits(times) {
+            times.parse().map_err(|_| wrong())?
+        } else {
+            return Err(wrong());
+        };
         let count: u32 = if digits(count) { count.parse().map_err(|_| wrong())? } else { return Err(wrong()) };
         let period = Duration::from_secs(times.checked_mul(seconds).ok_or_else(wrong)?);
         // A window of a year is the longest that anybody sells.

@@ -37,7 +37,10 @@ fn no_window_of_the_server_sees_more_than_the_limit() {
             }
         }
         for (index, first) in sent.iter().enumerate() {
-            let inside = sent[index..].iter().take_while(|at| at.duration_since(*first) < limit.period - Duration::from_micros(1)).count();
+            let inside = sent[index..]
+                .iter()
+                .take_while(|at| at.duration_since(*first) < limit.period - Duration::from_micros(1))
+                .count();
             assert!(inside <= limit.count as usize, "{text}: {inside}");
         }
         let pace = (sent.len() - 1) as f64 / now.duration_since(start).as_secs_f64();

@@ -145,7 +145,6 @@ impl Decoder {
     }
 }
 
-
 /// The wire as the decoders read it; keeps the transport's own error aside.
 struct Source {
     wire: Wire,

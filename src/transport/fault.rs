@@ -73,9 +73,10 @@ pub(super) fn judge(failed: &Failed, reused: bool) -> Trouble {
                     .hint("the name leads to an address that is not public; networks= opens named networks");
                 Trouble { error, reached: Reached::Refused }
             }
-            Refused::Unresolved => {
-                Trouble { error: Error::new(Code::TransportDns).with("reason", "name not found"), reached: Reached::NeverSent }
-            }
+            Refused::Unresolved => Trouble {
+                error: Error::new(Code::TransportDns).with("reason", "name not found"),
+                reached: Reached::NeverSent,
+            },
             Refused::TooSlow => Trouble {
                 error: Error::new(Code::TransportConnectTimeout).with("reason", "connecting took too long"),
                 reached: Reached::NeverSent,
@@ -87,7 +88,10 @@ pub(super) fn judge(failed: &Failed, reused: bool) -> Trouble {
     }
     if connecting {
         let reason = causes.io.map_or_else(|| "no connection".to_owned(), |kind| kind.to_string());
-        return Trouble { error: Error::new(Code::TransportConnect).with("reason", reason), reached: Reached::NeverSent };
+        return Trouble {
+            error: Error::new(Code::TransportConnect).with("reason", reason),
+            reached: Reached::NeverSent,
+        };
     }
     if causes.feed {
         let error = Error::new(Code::InputBody).with("reason", "the request body's iterator raised");
@@ -100,12 +104,16 @@ pub(super) fn judge(failed: &Failed, reused: bool) -> Trouble {
 fn sent(causes: &Causes<'_>, reused: bool) -> Trouble {
     let hyper = causes.hyper;
     if hyper.is_some_and(hyper::Error::is_canceled) {
-        let error = Error::new(Code::TransportClosed).with("reason", "the connection closed before the request was sent");
+        let error =
+            Error::new(Code::TransportClosed).with("reason", "the connection closed before the request was sent");
         return Trouble { error, reached: Reached::NeverSent };
     }
     if hyper.is_some_and(hyper::Error::is_parse) {
         let reason = "the head of the answer is not HTTP, or too large";
-        return Trouble { error: Error::new(Code::TransportProtocol).with("reason", reason), reached: Reached::Refused };
+        return Trouble {
+            error: Error::new(Code::TransportProtocol).with("reason", reason),
+            reached: Reached::Refused,
+        };
     }
     let closed = hyper.is_some_and(|e| e.is_incomplete_message() || e.is_closed()) || causes.io.is_some();
     if closed {

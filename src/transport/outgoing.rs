@@ -17,7 +17,10 @@ impl http_body::Body for Outgoing {
     type Data = Bytes;
     type Error = FeedBroken;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, FeedBroken>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, FeedBroken>>> {
         match &mut self.0 {
             Payload::Empty => Poll::Ready(None),
             Payload::Bytes(bytes) => {

@@ -35,7 +35,9 @@ impl Proxy {
             return Err(wrong("A proxy URL holds scheme, host and port only; pass credentials as `auth=`."));
         }
         if plain && auth.is_some() && !allow_plain_auth {
-            return Err(wrong("Credentials would reach an http proxy in clear; pass `allow_plain_auth=True` to accept it."));
+            return Err(wrong(
+                "Credentials would reach an http proxy in clear; pass `allow_plain_auth=True` to accept it.",
+            ));
         }
         Ok(Self { url: url.to_owned(), auth })
     }

@@ -108,7 +108,8 @@ impl SafeUrl {
         if parsed.scheme() != "https" {
             return Err(insecure());
         }
-        let rest = text.get("https://".len()..).filter(|_| text.get(..8).is_some_and(|s| s.eq_ignore_ascii_case("https://")));
+        let rest =
+            text.get("https://".len()..).filter(|_| text.get(..8).is_some_and(|s| s.eq_ignore_ascii_case("https://")));
         let Some(rest) = rest else { return Err(refuse("not written as https://host")) };
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let authority = rest.get(..end).unwrap_or("");
@@ -146,7 +147,8 @@ impl SafeUrl {
             return Err(refused("the redirect's URL holds credentials"));
         }
         let authority = location.split_once("//").and_then(|(head, rest)| {
-            (head.is_empty() || head.eq_ignore_ascii_case("https:")).then(|| rest.split(['/', '?', '#']).next().unwrap_or(""))
+            (head.is_empty() || head.eq_ignore_ascii_case("https:"))
+                .then(|| rest.split(['/', '?', '#']).next().unwrap_or(""))
         });
         Self::of(&target, authority).map_err(|_| refused("the redirect's host is not canonical"))
     }
@@ -232,7 +234,9 @@ fn judge_authority(authority: &str, host: &Host) -> Result<(), Error> {
         Host::V4(ip) => written == ip.to_string(),
         Host::V6(ip) => written.parse::<Ipv6Addr>().is_ok_and(|written| written == *ip) && !written.contains('%'),
         Host::Name(name) if written.is_ascii() => {
-            !written.contains('%') && written.trim_end_matches('.').eq_ignore_ascii_case(name) && !written.ends_with("..")
+            !written.contains('%')
+                && written.trim_end_matches('.').eq_ignore_ascii_case(name)
+                && !written.ends_with("..")
         }
         // An international name may be written in its own script; characters that only map to ASCII may not.
         Host::Name(name) => name.split('.').any(|label| label.starts_with("xn--")) && !is_mapped(written),
@@ -248,7 +252,9 @@ fn is_mapped(name: &str) -> bool {
             let alone = c.to_string();
             !c.is_ascii() && idna_ascii(&alone).is_some_and(|ascii| !ascii.starts_with("xn--"))
         })
-    }) || name.contains(['\u{3002}', '\u{ff0e}', '\u{ff61}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{ad}', '\u{2060}', '\u{feff}'])
+    }) || name.contains([
+        '\u{3002}', '\u{ff0e}', '\u{ff61}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{ad}', '\u{2060}', '\u{feff}',
+    ])
 }
 
 fn idna_ascii(text: &str) -> Option<String> {
@@ -277,7 +283,9 @@ fn refuse(reason: &str) -> Error {
 }
 
 fn insecure() -> Error {
-    Error::new(Code::PolicyInsecureUrl).with("reason", "the scheme is not https").hint("botsec speaks https only; there is no switch for it")
+    Error::new(Code::PolicyInsecureUrl)
+        .with("reason", "the scheme is not https")
+        .hint("botsec speaks https only; there is no switch for it")
 }
 
 /// A start-up error names its argument in the message itself.

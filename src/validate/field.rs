@@ -159,7 +159,8 @@ fn is_uuid(text: &str) -> bool {
 /// a separator after any number of decodings.
 fn is_segment(text: &str) -> bool {
     let invisible = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
     if text.is_empty() || text.len() > MAX_TEXT || text.chars().any(invisible) {
         return false;

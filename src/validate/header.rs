@@ -33,8 +33,18 @@ pub fn value(value: &str) -> Result<(), Error> {
 /// Whether a field carries a credential: it takes a `Secret`, never plain text.
 pub fn is_credential(name: &str) -> bool {
     const WHOLE: [&str; 12] = [
-        "authorization", "proxy-authorization", "cookie", "cookie2", "x-api-key", "api-key", "apikey", "x-auth-token",
-        "x-access-token", "x-vault-token", "x-goog-api-key", "private-token",
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "cookie2",
+        "x-api-key",
+        "api-key",
+        "apikey",
+        "x-auth-token",
+        "x-access-token",
+        "x-vault-token",
+        "x-goog-api-key",
+        "private-token",
     ];
     let name = name.to_ascii_lowercase();
     let tail = ["-token", "-secret", "-password", "-api-key", "-apikey", "-access-key"];
@@ -44,8 +54,18 @@ pub fn is_credential(name: &str) -> bool {
 /// Whether a field frames the message or belongs to the connection: we write it ourselves.
 pub fn is_reserved(name: &str) -> bool {
     const NAMES: [&str; 12] = [
-        "host", "content-length", "transfer-encoding", "connection", "keep-alive", "proxy-connection", "te", "trailer",
-        "upgrade", "expect", "http2-settings", "accept-encoding",
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "upgrade",
+        "expect",
+        "http2-settings",
+        "accept-encoding",
     ];
     name.starts_with(':') || NAMES.iter().any(|reserved| reserved.eq_ignore_ascii_case(name))
 }

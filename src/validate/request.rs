@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+use super::header;
 use super::payload::Body;
 use super::template::{Template, Value};
-use super::header;
 use crate::encode;
 use crate::error::{Code, Error};
 use crate::redact;
@@ -142,7 +142,17 @@ impl ValidRequest {
             headers.insert(key_name.clone(), header_value("Idempotency-Key", &key)?);
         }
         let idempotent = headers.contains_key(&key_name);
-        Ok(Self { method: request.method, place, label, query, query_keys, headers, hidden, body: request.body, idempotent })
+        Ok(Self {
+            method: request.method,
+            place,
+            label,
+            query,
+            query_keys,
+            headers,
+            hidden,
+            body: request.body,
+            idempotent,
+        })
     }
 
     /// The method.
@@ -245,7 +255,8 @@ fn query(params: &[(String, Leaf)]) -> Result<(Option<Text>, Vec<String>), Error
 
 fn header_name(name: &str) -> Result<HeaderName, Error> {
     header::name(name)?;
-    HeaderName::from_bytes(name.as_bytes()).map_err(|_| Error::new(Code::InputHeader).saying("A header name is not valid."))
+    HeaderName::from_bytes(name.as_bytes())
+        .map_err(|_| Error::new(Code::InputHeader).saying("A header name is not valid."))
 }
 
 fn header_value(name: &str, value: &str) -> Result<HeaderValue, Error> {

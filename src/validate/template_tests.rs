@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use proptest::prelude::*;
 
@@ -17,7 +17,8 @@ fn text(text: &str) -> Value {
 fn an_int_is_canonical_and_never_a_bool() {
     assert_eq!(fill("/u/{id:int}", Value::Int(42)).unwrap(), "/u/42");
     assert_eq!(fill("/u/{id:int}", text("-7")).unwrap(), "/u/-7");
-    for bad in ["１２３", "٣", "1_000", " 1 ", "1\n", "+1", "-0", "007", "1.0", "", "1 OR 1=1", "99999999999999999999"] {
+    for bad in ["１２３", "٣", "1_000", " 1 ", "1\n", "+1", "-0", "007", "1.0", "", "1 OR 1=1", "99999999999999999999"]
+    {
         assert!(fill("/u/{id:int}", text(bad)).is_err(), "{bad:?}");
     }
     for bad in [Value::Bool, Value::Float, Value::Other("x"), Value::List(vec![])] {
@@ -30,7 +31,22 @@ fn an_int_is_canonical_and_never_a_bool() {
 #[test]
 fn a_text_stays_one_segment() {
     assert_eq!(fill("/f/{n:str}", text("a/b?c#d e%")).unwrap(), "/f/a%2Fb%3Fc%23d%20e%25");
-    for bad in [".", "..", "", "../x", "a/../b", "%2e%2e", "%252e%252e", "a%2f..%2fb", "..\\x", "a\nb", "a\0", "\u{202e}x", "%00", "%0d%0a"] {
+    for bad in [
+        ".",
+        "..",
+        "",
+        "../x",
+        "a/../b",
+        "%2e%2e",
+        "%252e%252e",
+        "a%2f..%2fb",
+        "..\\x",
+        "a\nb",
+        "a\0",
+        "\u{202e}x",
+        "%00",
+        "%0d%0a",
+    ] {
         assert!(fill("/f/{n:str}", text(bad)).is_err(), "{bad:?}");
     }
 }
@@ -42,7 +58,11 @@ fn ids_have_one_form() {
         assert!(fill("/{i:snowflake}", text(bad)).is_err(), "{bad:?}");
     }
     assert!(fill("/{i:uuid}", text("3f2504e0-4f89-11d3-9a0c-0305e82c3301")).is_ok());
-    for bad in ["{3f2504e0-4f89-11d3-9a0c-0305e82c3301}", "urn:uuid:3f2504e0-4f89-11d3-9a0c-0305e82c3301", "3f2504e04f8911d39a0c0305e82c3301"] {
+    for bad in [
+        "{3f2504e0-4f89-11d3-9a0c-0305e82c3301}",
+        "urn:uuid:3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+        "3f2504e04f8911d39a0c0305e82c3301",
+    ] {
         assert!(fill("/{i:uuid}", text(bad)).is_err(), "{bad:?}");
     }
     assert!(fill("/{i:slug}", text("a-b_9")).is_ok());
@@ -65,7 +85,24 @@ fn an_error_names_the_field_and_not_the_value() {
 
 #[test]
 fn literal_text_that_needs_encoding_is_refused() {
-    for bad in ["/a?b", "/a#b", "/a%20b", "/a b", "/a//b", "/../a", "/a/./b", "a", "/a\n", "/{x", "/{x:}", "/{x:what}", "/{x}{y}", "/{x}/{x}", "/é", ""] {
+    for bad in [
+        "/a?b",
+        "/a#b",
+        "/a%20b",
+        "/a b",
+        "/a//b",
+        "/../a",
+        "/a/./b",
+        "a",
+        "/a\n",
+        "/{x",
+        "/{x:}",
+        "/{x:what}",
+        "/{x}{y}",
+        "/{x}/{x}",
+        "/é",
+        "",
+    ] {
         assert!(Template::parse(bad).is_err(), "{bad:?}");
     }
     for good in ["/", "/a/", "/v1/@me/a:b~c", "/{x}/{y:int}", "/repos/{o:slug}/x.json", "/s{?q,limit:int(1..9)}"] {

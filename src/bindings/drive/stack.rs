@@ -50,7 +50,12 @@ impl Driver {
     fn new(settings: &Settings) -> Result<Self, Error> {
         let runtime = Builder::new_current_thread().enable_io().enable_time().build();
         let runtime = runtime.map_err(|e| Error::new(Code::TransportConnect).with("reason", e.kind().to_string()))?;
-        Ok(Self { runtime: Some(runtime), transport: Some(Transport::new(settings)?), epoch: epoch(), used: clock::now() })
+        Ok(Self {
+            runtime: Some(runtime),
+            transport: Some(Transport::new(settings)?),
+            epoch: epoch(),
+            used: clock::now(),
+        })
     }
 }
 
@@ -118,6 +123,7 @@ enum Step<T> {
 }
 
 /// How a sync call ended: an outcome, or the caller's own exception with the event of the abandoned call.
+#[expect(clippy::large_enum_variant, reason = "moved once per call; a box would cost an allocation on every success")]
 pub(in super::super) enum Driven {
     Outcome(Outcome, Driver),
     Raised(PyErr, Event),
@@ -132,7 +138,8 @@ pub(in super::super) fn call(py: Python<'_>, core: &Core, prepared: Prepared) ->
         Some((feeder, iterable)) => Some(Pump::new(py, feeder, &iterable)?),
         None => None,
     };
-    let (mut questions, signers) = questions.map_or((None, Vec::new()), |(receiver, signers)| (Some(receiver), signers));
+    let (mut questions, signers) =
+        questions.map_or((None, Vec::new()), |(receiver, signers)| (Some(receiver), signers));
     let idle = clock::now().duration_since(driver.used) > STALE_AFTER;
     let result = py.detach(|| {
         let (Some(runtime), Some(transport)) = (&driver.runtime, &driver.transport) else {
@@ -226,7 +233,10 @@ impl Pump {
         Ok(Self { iterator: iterable.try_iter()?.into_any().unbind(), feeder: Some(feeder), room: None })
     }
 
-    fn poll_room(&mut self, context: &mut std::task::Context<'_>) -> Poll<Option<mpsc::OwnedPermit<Result<Bytes, ()>>>> {
+    fn poll_room(
+        &mut self,
+        context: &mut std::task::Context<'_>,
+    ) -> Poll<Option<mpsc::OwnedPermit<Result<Bytes, ()>>>> {
         let Some(feeder) = &self.feeder else { return Poll::Pending };
         let room = self.room.get_or_insert_with(|| {
             let feeder = feeder.clone();

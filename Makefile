@@ -1,0 +1,65 @@
+# Two commands: `make demo` shows what botsec does, `make test` proves it. Everything goes into .venv and target.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WHEELS := target/wheels
+SOURCES := $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi') Cargo.toml Cargo.lock pyproject.toml README.md
+NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
+
+.PHONY: demo test bench lint fmt rust python clean
+
+demo: $(VENV)/.installed
+	$(BIN)/botsec demo
+
+test: lint rust python
+
+$(VENV)/.ready:
+	@command -v cargo >/dev/null || { echo "botsec: cargo is missing; install Rust 1.95 or newer" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "botsec: $(PYTHON) is older than 3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "maturin>=1.8,<2"
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.ready $(SOURCES)
+	rm -rf $(WHEELS)
+	$(BIN)/maturin build --release --quiet --out $(WHEELS) --interpreter $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(WHEELS)/botsec-*.whl
+	touch $@
+
+$(VENV)/.extras: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "botsec[test] @ file://$(abspath $(wildcard $(WHEELS)/botsec-*.whl))"
+	touch $@
+
+lint: $(VENV)/.extras
+	cargo fmt --check
+	cargo clippy --quiet --all-targets -- -D warnings
+	cargo clippy --quiet --all-targets --features python -- -D warnings
+	$(BIN)/ruff check --quiet python tests examples
+	$(BIN)/ruff format --quiet --check python tests examples
+	$(BIN)/mypy python/botsec tests/typing
+	cd $(VENV) && bin/python -m mypy.stubtest botsec._core
+
+# A debug build, so that overflow checks run; without Python, so that the core is shown to need none.
+rust:
+ifdef NEXTEST
+	cargo nextest run --no-fail-fast
+	cargo test --quiet --doc
+else
+	cargo test --quiet
+endif
+
+# Through the built wheel, not the source tree.
+python: $(VENV)/.extras
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/.extras
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r benches/requirements.txt
+	$(BIN)/python benches/run.py
+
+fmt: $(VENV)/.extras
+	cargo fmt
+	$(BIN)/ruff check --quiet --fix python tests examples
+	$(BIN)/ruff format --quiet python tests examples
+
+clean:
+	rm -rf target $(VENV)
