@@ -1,7 +1,7 @@
 """A safe way for bots to talk to APIs.
 
-Keys that never leak, verified HTTPS only, typed validation of what strangers type, encoding of what is shown, throttling
-and retries that respect every API, redacted logs, generic errors for users and full detail for developers.
+Keys that never leak, verified HTTPS only, typed validation of what strangers type, encoding of what is shown,
+throttling and retries that respect every API, redacted logs, generic errors for users and full detail for developers.
 
 >>> import botsec
 >>> botsec.escape.html("<script>")

@@ -80,8 +80,8 @@ class _Base:
             auth: `Bearer`, `Basic`, `ApiKey`, `PathToken`, an object with `sign(request)`, or a list of them.
             allow: Routes that may be used, such as `["GET /users/{id:int}"]`; None allows all of the hosts'.
             hosts: Further hosts, such as `["cdn.example.com", "*.example.org"]`.
-            networks: Networks that are not public: `"loopback"`, `"private"` or CIDR texts for the base URL's host, or a
-                mapping from hosts to them.
+            networks: Networks that are not public: `"loopback"`, `"private"` or CIDR texts for the base URL's host,
+                or a mapping from hosts to them.
             rate: Limits such as `"50/s"` or `["5/s", "100/m"]`, beside what the API's headers say.
             throttle: Limits with queue options.
             retry: A `Retry`, or a number of attempts.
@@ -139,8 +139,8 @@ class _Base:
     ) -> Self:
         """Make a client for URLs that strangers typed.
 
-        The URL is data, never a template. Any public https host may be reached, each hop of a redirect is judged, events
-        record the host only, and no credential is carried.
+        The URL is data, never a template. Any public https host may be reached, each hop of a redirect is judged,
+        events record the host only, and no credential is carried.
 
         Args:
             timeout: As for the client; 10 seconds in all unless given.
@@ -292,23 +292,11 @@ class Client(_Base):
             TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
             StatusError: The status is not 200 to 299.
         """
+        # fmt: off
         return self._core.request(
-            method,
-            url,
-            path,
-            params,
-            headers,
-            json,
-            data,
-            content,
-            files,
-            auth,
-            timeout,
-            max_response_bytes,
-            check,
-            idempotency_key,
-            False,
+            method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
         )
+        # fmt: on
 
     def get(
         self,
@@ -348,23 +336,11 @@ class Client(_Base):
             TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
             StatusError: The status is not 200 to 299.
         """
+        # fmt: off
         return self._core.request(
-            "GET",
-            url,
-            path,
-            params,
-            headers,
-            None,
-            None,
-            None,
-            None,
-            auth,
-            timeout,
-            max_response_bytes,
-            check,
-            idempotency_key,
-            False,
+            "GET", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
         )
+        # fmt: on
 
     def post(
         self,
@@ -412,23 +388,11 @@ class Client(_Base):
             TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
             StatusError: The status is not 200 to 299.
         """
+        # fmt: off
         return self._core.request(
-            "POST",
-            url,
-            path,
-            params,
-            headers,
-            json,
-            data,
-            content,
-            files,
-            auth,
-            timeout,
-            max_response_bytes,
-            check,
-            idempotency_key,
-            False,
+            "POST", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
         )
+        # fmt: on
 
     def put(
         self,
@@ -476,23 +440,11 @@ class Client(_Base):
             TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
             StatusError: The status is not 200 to 299.
         """
+        # fmt: off
         return self._core.request(
-            "PUT",
-            url,
-            path,
-            params,
-            headers,
-            json,
-            data,
-            content,
-            files,
-            auth,
-            timeout,
-            max_response_bytes,
-            check,
-            idempotency_key,
-            False,
+            "PUT", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
         )
+        # fmt: on
 
     def patch(
         self,
@@ -540,23 +492,11 @@ class Client(_Base):
             TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
             StatusError: The status is not 200 to 299.
         """
+        # fmt: off
         return self._core.request(
-            "PATCH",
-            url,
-            path,
-            params,
-            headers,
-            json,
-            data,
-            content,
-            files,
-            auth,
-            timeout,
-            max_response_bytes,
-            check,
-            idempotency_key,
-            False,
+            "PATCH", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
         )
+        # fmt: on
 
     def delete(
         self,
@@ -604,23 +544,11 @@ class Client(_Base):
             TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
             StatusError: The status is not 200 to 299.
         """
+        # fmt: off
         return self._core.request(
-            "DELETE",
-            url,
-            path,
-            params,
-            headers,
-            json,
-            data,
-            content,
-            files,
-            auth,
-            timeout,
-            max_response_bytes,
-            check,
-            idempotency_key,
-            False,
+            "DELETE", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
         )
+        # fmt: on
 
     def head(
         self,
@@ -660,23 +588,11 @@ class Client(_Base):
             TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
             StatusError: The status is not 200 to 299.
         """
+        # fmt: off
         return self._core.request(
-            "HEAD",
-            url,
-            path,
-            params,
-            headers,
-            None,
-            None,
-            None,
-            None,
-            auth,
-            timeout,
-            max_response_bytes,
-            check,
-            idempotency_key,
-            False,
+            "HEAD", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
         )
+        # fmt: on
 
     def options(
         self,
@@ -716,23 +632,11 @@ class Client(_Base):
             TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
             StatusError: The status is not 200 to 299.
         """
+        # fmt: off
         return self._core.request(
-            "OPTIONS",
-            url,
-            path,
-            params,
-            headers,
-            None,
-            None,
-            None,
-            None,
-            auth,
-            timeout,
-            max_response_bytes,
-            check,
-            idempotency_key,
-            False,
+            "OPTIONS", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
         )
+        # fmt: on
 
     def stream(
         self,
@@ -773,8 +677,8 @@ class Client(_Base):
             idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe.
 
         Returns:
-            A context manager of the response. `timeout` ends with the head of the answer; then the read limit holds, and one
-            hour in all.
+            A context manager of the response. `timeout` ends with the head of the answer; then the read limit
+            holds, and one hour in all.
 
         Raises:
             InputError: A value does not fit its place. Nothing was sent.
@@ -783,32 +687,18 @@ class Client(_Base):
             TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
             StatusError: The status is not 200 to 299.
         """
+        # fmt: off
         return SyncStream(
             self._core,
-            (
-                method,
-                url,
-                path,
-                params,
-                headers,
-                json,
-                data,
-                content,
-                files,
-                auth,
-                timeout,
-                max_response_bytes,
-                check,
-                idempotency_key,
-                True,
-            ),
+            (method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, True),  # noqa: E501
         )
+        # fmt: on
 
     def download(self, url: str, dest: str | os.PathLike[str], **options: Any) -> Response:
         """Send a GET request and write its body to a file.
 
-        The body goes to a temporary file beside `dest` and takes its place when it is complete; a failure leaves `dest` as
-        it was.
+        The body goes to a temporary file beside `dest` and takes its place when it is complete; a failure leaves
+        `dest` as it was.
 
         Args:
             url: As for `get`.
@@ -828,8 +718,8 @@ class Client(_Base):
         """Check a route at start-up and return a callable for it: `route("GET /users/{id:int}")(id=42)`.
 
         Args:
-            route: Method and path template. Keyword arguments of the callable fill the fields; `params=`, `json=` and the
-                other options of the verbs are passed on.
+            route: Method and path template. Keyword arguments of the callable fill the fields; `params=`, `json=`
+                and the other options of the verbs are passed on.
         """
         method, template, fields = _route(self._core, route)
 
@@ -883,54 +773,12 @@ class AsyncClient(_Base):
         check: Check = True,
         idempotency_key: str | None = None,
     ) -> Response:
-        """Send a request through the policy.
-
-        Args:
-            method: HTTP method.
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
-            params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
-            headers: Header fields of this call. Credentials only as `Secret`.
-            json: Body as JSON; `Secret` leaves go to their hosts only.
-            data: Body as a form; with `files` the plain fields of a multipart form.
-            content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
-            files: Multipart form: name to content or `(filename, content[, type])`.
-            auth: Proof of identity instead of the client's.
-            timeout: Seconds for the whole call, waits and retries included, or a `Timeout`; None is the client's.
-            max_response_bytes: Most decoded bytes of the body.
-            check: True raises `StatusError` for a final status outside 200 to 299, False never, a callable decides on
-                the response.
-            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe.
-
-        Returns:
-            The response. Its text is untrusted: pass it through `botsec.escape` before showing it.
-
-        Raises:
-            InputError: A value does not fit its place. Nothing was sent.
-            PolicyError: Route, host or address is not allowed. Nothing was sent.
-            ThrottledError: The wait in the queue would be too long. Nothing was sent.
-            TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
-            StatusError: The status is not 200 to 299.
-        """
+        """Send a request through the policy."""
+        # fmt: off
         return await _run(
-            self._core,
-            method,
-            url,
-            path,
-            params,
-            headers,
-            json,
-            data,
-            content,
-            files,
-            auth,
-            timeout,
-            max_response_bytes,
-            check,
-            idempotency_key,
-            False,
+            self._core, method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
         )
+        # fmt: on
 
     async def get(
         self,
@@ -945,49 +793,12 @@ class AsyncClient(_Base):
         check: Check = True,
         idempotency_key: str | None = None,
     ) -> Response:
-        """Send a GET request through the policy.
-
-        Args:
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
-            params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
-            headers: Header fields of this call. Credentials only as `Secret`.
-            auth: Proof of identity instead of the client's.
-            timeout: Seconds for the whole call, waits and retries included, or a `Timeout`; None is the client's.
-            max_response_bytes: Most decoded bytes of the body.
-            check: True raises `StatusError` for a final status outside 200 to 299, False never, a callable decides on
-                the response.
-            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe.
-
-        Returns:
-            The response. Its text is untrusted: pass it through `botsec.escape` before showing it.
-
-        Raises:
-            InputError: A value does not fit its place. Nothing was sent.
-            PolicyError: Route, host or address is not allowed. Nothing was sent.
-            ThrottledError: The wait in the queue would be too long. Nothing was sent.
-            TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
-            StatusError: The status is not 200 to 299.
-        """
+        """Send a GET request through the policy."""
+        # fmt: off
         return await _run(
-            self._core,
-            "GET",
-            url,
-            path,
-            params,
-            headers,
-            None,
-            None,
-            None,
-            None,
-            auth,
-            timeout,
-            max_response_bytes,
-            check,
-            idempotency_key,
-            False,
+            self._core, "GET", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
         )
+        # fmt: on
 
     async def post(
         self,
@@ -1006,53 +817,12 @@ class AsyncClient(_Base):
         check: Check = True,
         idempotency_key: str | None = None,
     ) -> Response:
-        """Send a POST request through the policy.
-
-        Args:
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
-            params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
-            headers: Header fields of this call. Credentials only as `Secret`.
-            json: Body as JSON; `Secret` leaves go to their hosts only.
-            data: Body as a form; with `files` the plain fields of a multipart form.
-            content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
-            files: Multipart form: name to content or `(filename, content[, type])`.
-            auth: Proof of identity instead of the client's.
-            timeout: Seconds for the whole call, waits and retries included, or a `Timeout`; None is the client's.
-            max_response_bytes: Most decoded bytes of the body.
-            check: True raises `StatusError` for a final status outside 200 to 299, False never, a callable decides on
-                the response.
-            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe.
-
-        Returns:
-            The response. Its text is untrusted: pass it through `botsec.escape` before showing it.
-
-        Raises:
-            InputError: A value does not fit its place. Nothing was sent.
-            PolicyError: Route, host or address is not allowed. Nothing was sent.
-            ThrottledError: The wait in the queue would be too long. Nothing was sent.
-            TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
-            StatusError: The status is not 200 to 299.
-        """
+        """Send a POST request through the policy."""
+        # fmt: off
         return await _run(
-            self._core,
-            "POST",
-            url,
-            path,
-            params,
-            headers,
-            json,
-            data,
-            content,
-            files,
-            auth,
-            timeout,
-            max_response_bytes,
-            check,
-            idempotency_key,
-            False,
+            self._core, "POST", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
         )
+        # fmt: on
 
     async def put(
         self,
@@ -1071,53 +841,12 @@ class AsyncClient(_Base):
         check: Check = True,
         idempotency_key: str | None = None,
     ) -> Response:
-        """Send a PUT request through the policy.
-
-        Args:
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
-            params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
-            headers: Header fields of this call. Credentials only as `Secret`.
-            json: Body as JSON; `Secret` leaves go to their hosts only.
-            data: Body as a form; with `files` the plain fields of a multipart form.
-            content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
-            files: Multipart form: name to content or `(filename, content[, type])`.
-            auth: Proof of identity instead of the client's.
-            timeout: Seconds for the whole call, waits and retries included, or a `Timeout`; None is the client's.
-            max_response_bytes: Most decoded bytes of the body.
-            check: True raises `StatusError` for a final status outside 200 to 299, False never, a callable decides on
-                the response.
-            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe.
-
-        Returns:
-            The response. Its text is untrusted: pass it through `botsec.escape` before showing it.
-
-        Raises:
-            InputError: A value does not fit its place. Nothing was sent.
-            PolicyError: Route, host or address is not allowed. Nothing was sent.
-            ThrottledError: The wait in the queue would be too long. Nothing was sent.
-            TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
-            StatusError: The status is not 200 to 299.
-        """
+        """Send a PUT request through the policy."""
+        # fmt: off
         return await _run(
-            self._core,
-            "PUT",
-            url,
-            path,
-            params,
-            headers,
-            json,
-            data,
-            content,
-            files,
-            auth,
-            timeout,
-            max_response_bytes,
-            check,
-            idempotency_key,
-            False,
+            self._core, "PUT", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
         )
+        # fmt: on
 
     async def patch(
         self,
@@ -1136,53 +865,12 @@ class AsyncClient(_Base):
         check: Check = True,
         idempotency_key: str | None = None,
     ) -> Response:
-        """Send a PATCH request through the policy.
-
-        Args:
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
-            params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
-            headers: Header fields of this call. Credentials only as `Secret`.
-            json: Body as JSON; `Secret` leaves go to their hosts only.
-            data: Body as a form; with `files` the plain fields of a multipart form.
-            content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
-            files: Multipart form: name to content or `(filename, content[, type])`.
-            auth: Proof of identity instead of the client's.
-            timeout: Seconds for the whole call, waits and retries included, or a `Timeout`; None is the client's.
-            max_response_bytes: Most decoded bytes of the body.
-            check: True raises `StatusError` for a final status outside 200 to 299, False never, a callable decides on
-                the response.
-            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe.
-
-        Returns:
-            The response. Its text is untrusted: pass it through `botsec.escape` before showing it.
-
-        Raises:
-            InputError: A value does not fit its place. Nothing was sent.
-            PolicyError: Route, host or address is not allowed. Nothing was sent.
-            ThrottledError: The wait in the queue would be too long. Nothing was sent.
-            TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
-            StatusError: The status is not 200 to 299.
-        """
+        """Send a PATCH request through the policy."""
+        # fmt: off
         return await _run(
-            self._core,
-            "PATCH",
-            url,
-            path,
-            params,
-            headers,
-            json,
-            data,
-            content,
-            files,
-            auth,
-            timeout,
-            max_response_bytes,
-            check,
-            idempotency_key,
-            False,
+            self._core, "PATCH", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
         )
+        # fmt: on
 
     async def delete(
         self,
@@ -1201,53 +889,12 @@ class AsyncClient(_Base):
         check: Check = True,
         idempotency_key: str | None = None,
     ) -> Response:
-        """Send a DELETE request through the policy.
-
-        Args:
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
-            params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
-            headers: Header fields of this call. Credentials only as `Secret`.
-            json: Body as JSON; `Secret` leaves go to their hosts only.
-            data: Body as a form; with `files` the plain fields of a multipart form.
-            content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
-            files: Multipart form: name to content or `(filename, content[, type])`.
-            auth: Proof of identity instead of the client's.
-            timeout: Seconds for the whole call, waits and retries included, or a `Timeout`; None is the client's.
-            max_response_bytes: Most decoded bytes of the body.
-            check: True raises `StatusError` for a final status outside 200 to 299, False never, a callable decides on
-                the response.
-            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe.
-
-        Returns:
-            The response. Its text is untrusted: pass it through `botsec.escape` before showing it.
-
-        Raises:
-            InputError: A value does not fit its place. Nothing was sent.
-            PolicyError: Route, host or address is not allowed. Nothing was sent.
-            ThrottledError: The wait in the queue would be too long. Nothing was sent.
-            TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
-            StatusError: The status is not 200 to 299.
-        """
+        """Send a DELETE request through the policy."""
+        # fmt: off
         return await _run(
-            self._core,
-            "DELETE",
-            url,
-            path,
-            params,
-            headers,
-            json,
-            data,
-            content,
-            files,
-            auth,
-            timeout,
-            max_response_bytes,
-            check,
-            idempotency_key,
-            False,
+            self._core, "DELETE", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
         )
+        # fmt: on
 
     async def head(
         self,
@@ -1262,49 +909,12 @@ class AsyncClient(_Base):
         check: Check = True,
         idempotency_key: str | None = None,
     ) -> Response:
-        """Send a HEAD request through the policy.
-
-        Args:
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
-            params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
-            headers: Header fields of this call. Credentials only as `Secret`.
-            auth: Proof of identity instead of the client's.
-            timeout: Seconds for the whole call, waits and retries included, or a `Timeout`; None is the client's.
-            max_response_bytes: Most decoded bytes of the body.
-            check: True raises `StatusError` for a final status outside 200 to 299, False never, a callable decides on
-                the response.
-            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe.
-
-        Returns:
-            The response. Its text is untrusted: pass it through `botsec.escape` before showing it.
-
-        Raises:
-            InputError: A value does not fit its place. Nothing was sent.
-            PolicyError: Route, host or address is not allowed. Nothing was sent.
-            ThrottledError: The wait in the queue would be too long. Nothing was sent.
-            TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
-            StatusError: The status is not 200 to 299.
-        """
+        """Send a HEAD request through the policy."""
+        # fmt: off
         return await _run(
-            self._core,
-            "HEAD",
-            url,
-            path,
-            params,
-            headers,
-            None,
-            None,
-            None,
-            None,
-            auth,
-            timeout,
-            max_response_bytes,
-            check,
-            idempotency_key,
-            False,
+            self._core, "HEAD", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
         )
+        # fmt: on
 
     async def options(
         self,
@@ -1319,49 +929,12 @@ class AsyncClient(_Base):
         check: Check = True,
         idempotency_key: str | None = None,
     ) -> Response:
-        """Send an OPTIONS request through the policy.
-
-        Args:
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
-            params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
-            headers: Header fields of this call. Credentials only as `Secret`.
-            auth: Proof of identity instead of the client's.
-            timeout: Seconds for the whole call, waits and retries included, or a `Timeout`; None is the client's.
-            max_response_bytes: Most decoded bytes of the body.
-            check: True raises `StatusError` for a final status outside 200 to 299, False never, a callable decides on
-                the response.
-            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe.
-
-        Returns:
-            The response. Its text is untrusted: pass it through `botsec.escape` before showing it.
-
-        Raises:
-            InputError: A value does not fit its place. Nothing was sent.
-            PolicyError: Route, host or address is not allowed. Nothing was sent.
-            ThrottledError: The wait in the queue would be too long. Nothing was sent.
-            TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
-            StatusError: The status is not 200 to 299.
-        """
+        """Send an OPTIONS request through the policy."""
+        # fmt: off
         return await _run(
-            self._core,
-            "OPTIONS",
-            url,
-            path,
-            params,
-            headers,
-            None,
-            None,
-            None,
-            None,
-            auth,
-            timeout,
-            max_response_bytes,
-            check,
-            idempotency_key,
-            False,
+            self._core, "OPTIONS", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
         )
+        # fmt: on
 
     def stream(
         self,
@@ -1381,57 +954,13 @@ class AsyncClient(_Base):
         check: Check = True,
         idempotency_key: str | None = None,
     ) -> AsyncStream:
-        """Send a request and read its answer in pieces: `async with client.stream(...) as response`.
-
-        Args:
-            method: HTTP method.
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
-            params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
-            headers: Header fields of this call. Credentials only as `Secret`.
-            json: Body as JSON; `Secret` leaves go to their hosts only.
-            data: Body as a form; with `files` the plain fields of a multipart form.
-            content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
-            files: Multipart form: name to content or `(filename, content[, type])`.
-            auth: Proof of identity instead of the client's.
-            timeout: Seconds for the whole call, waits and retries included, or a `Timeout`; None is the client's.
-            max_response_bytes: Most decoded bytes of the body.
-            check: True raises `StatusError` for a final status outside 200 to 299, False never, a callable decides on
-                the response.
-            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe.
-
-        Returns:
-            A context manager of the response. `timeout` ends with the head of the answer; then the read limit holds, and one
-            hour in all.
-
-        Raises:
-            InputError: A value does not fit its place. Nothing was sent.
-            PolicyError: Route, host or address is not allowed. Nothing was sent.
-            ThrottledError: The wait in the queue would be too long. Nothing was sent.
-            TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
-            StatusError: The status is not 200 to 299.
-        """
+        """Send a request and read its answer in pieces: `async with client.stream(...) as response`."""
+        # fmt: off
         return AsyncStream(
             self._core,
-            (
-                method,
-                url,
-                path,
-                params,
-                headers,
-                json,
-                data,
-                content,
-                files,
-                auth,
-                timeout,
-                max_response_bytes,
-                check,
-                idempotency_key,
-                True,
-            ),
+            (method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, True),  # noqa: E501
         )
+        # fmt: on
 
     async def download(self, url: str, dest: str | os.PathLike[str], **options: Any) -> Response:
         """Send a GET request and write its body to a file; as `Client.download`."""
@@ -1471,6 +1000,12 @@ class AsyncClient(_Base):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+for _name in ("request", "get", "post", "put", "patch", "delete", "head", "options"):
+    # One text for both faces: `help()` and Jupyter's `?` show it on either.
+    getattr(AsyncClient, _name).__doc__ = getattr(Client, _name).__doc__
+del _name
 
 
 class SyncStream:

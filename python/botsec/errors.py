@@ -13,8 +13,8 @@
     ├── StatusError            AuthFailedError  ForbiddenError  RateLimitedError
     └── InternalError
 
-`str(error)` is safe to show to a stranger: a generic sentence and an incident id. What a developer needs is in the notes
-that tracebacks show, in `details`, and in the log under the same incident id.
+`str(error)` is safe to show to a stranger: a generic sentence and an incident id. What a developer needs is in the
+notes that tracebacks show, in `details`, and in the log under the same incident id.
 """
 
 from __future__ import annotations

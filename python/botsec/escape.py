@@ -1,7 +1,7 @@
 """One safe way out for every place a bot speaks: text in, text out.
 
-Each function returns the very same object when nothing has to change. All of them take linear time. Lone surrogates become
-U+FFFD. Anything but `str` is `TypeError`.
+Each function returns the very same object when nothing has to change. All of them take linear time. Lone surrogates
+become U+FFFD. Anything but `str` is `TypeError`.
 
 >>> from botsec import escape
 >>> escape.html("<b>Tom & Jerry</b>")
