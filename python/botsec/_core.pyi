@@ -7,6 +7,42 @@ from typing import Any, Literal, Self, final, overload
 
 from botsec._stream import ServerSentEvent
 
+__all__ = [
+    "ApiKey",
+    "Basic",
+    "Bearer",
+    "Bridge",
+    "Client",
+    "Headers",
+    "PathToken",
+    "PendingCall",
+    "PendingChunk",
+    "PendingQuestion",
+    "PendingRoom",
+    "Proxy",
+    "Response",
+    "Retry",
+    "Secret",
+    "SignRequest",
+    "Throttle",
+    "Timeout",
+    "Tls",
+    "__version__",
+    "after_fork_in_child",
+    "after_fork_in_parent",
+    "before_fork",
+    "escape_discord",
+    "escape_html",
+    "escape_html_attribute",
+    "escape_log",
+    "escape_slack",
+    "escape_telegram",
+    "escape_terminal",
+    "escape_url_segment",
+    "load_secret",
+    "throwaway_ca",
+]
+
 __version__: str
 
 def escape_html(text: str) -> str: ...

@@ -1,0 +1,261 @@
+"""The verbs, what they send, and what comes back."""
+
+import io
+import json
+import pickle
+from datetime import timedelta
+
+import botsec
+import pytest
+from servers.api import Reply
+
+SECRET = "sk-test-0123456789abcdef"
+
+
+@pytest.mark.parametrize("verb", ["get", "post", "put", "patch", "delete", "options"])
+def test_each_verb_sends_its_method(client, api, verb):
+    assert getattr(client, verb)("/x").json()["method"] == verb.upper()
+
+
+def test_head_has_no_body(client, api):
+    response = client.head("/x")
+    assert response.status_code == 200
+    assert response.content == b""
+
+
+def test_a_path_value_is_one_encoded_segment(client, api):
+    client.get("/files/{name:str}/raw", path={"name": "a/b c?d"})
+    assert api.last.segments == ["files", "a/b c?d", "raw"]
+
+
+def test_params_are_encoded_and_lists_repeat_their_key(client, api):
+    client.get("/s", params={"q": "a&b=c", "tag": ["x", "y"], "n": 5, "flag": True})
+    assert api.last.query == [("q", "a&b=c"), ("tag", "x"), ("tag", "y"), ("n", "5"), ("flag", "true")]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"a": [1, 2.5, None, True, "é\n\"\\"]}, [], "text", 0, 12345678901234567890123, {"n": {"m": [{}]}}],
+)
+def test_json_arrives_as_json(client, api, value):
+    client.post("/x", json=value)
+    assert api.last.json() == value
+    assert api.last.header("content-type") == "application/json"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_json_without_a_form_is_a_value_error(client, api, value):
+    with pytest.raises(ValueError, match="NaN"):
+        client.post("/x", json=value)
+    assert api.requests == []
+
+
+def test_json_of_a_foreign_object_or_a_cycle_is_refused(client, api):
+    loop: list = []
+    loop.append(loop)
+    with pytest.raises(TypeError):
+        client.post("/x", json=object())
+    with pytest.raises(ValueError, match="nested"):
+        client.post("/x", json=loop)
+    assert api.requests == []
+
+
+def test_data_arrives_as_a_form(client, api):
+    client.post("/x", data={"a": "1 2", "b": ["x", "&"]})
+    assert api.last.body == b"a=1%202&b=x&b=%26"
+    assert api.last.header("content-type") == "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize("content", [b"abc", "abc", bytearray(b"abc"), memoryview(b"abc")])
+def test_content_arrives_as_it_is(client, api, content):
+    client.post("/x", content=content)
+    assert api.last.body == b"abc"
+    assert api.last.header("content-length") == "3"
+
+
+def test_a_file_and_an_iterator_are_streamed(client, api):
+    client.post("/x", content=io.BytesIO(b"z" * 200_000))
+    assert api.last.body == b"z" * 200_000
+    client.post("/x", content=iter([b"ab", b"c"]))
+    assert api.last.body == b"abc"
+
+
+def test_an_iterator_that_raises_raises_to_the_caller(client, api):
+    def chunks():
+        yield b"a"
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        client.post("/x", content=chunks())
+
+
+def test_an_iterator_may_call_botsec(face, api):
+    outer, inner = face.client(api.origin), face.client(api.origin)
+    if face.is_async:
+
+        async def chunks():
+            yield (await inner.raw.get("/inner")).content[:1]
+
+    else:
+
+        def chunks():
+            yield inner.raw.get("/inner").content[:1]
+
+    outer.post("/x", content=chunks())
+    assert api.last.body == b"{"
+
+
+def test_files_are_multipart_and_names_cannot_end_their_field(client, api):
+    client.post("/x", files={"f": ('a"\r\n.txt', b"data", "text/plain")}, data={"k": "v"})
+    assert b'name="k"\r\n\r\nv\r\n' in api.last.body
+    assert b'filename="a%22%0D%0A.txt"' in api.last.body
+    assert api.last.header("content-type").startswith("multipart/form-data; boundary=")
+
+
+def test_two_bodies_are_a_type_error(client):
+    with pytest.raises(TypeError):
+        client.post("/x", json={}, content=b"")
+
+
+def test_a_response_tells_what_came(client, api):
+    api.on("/x", Reply(200, {"a": 1}, {"X-Request-Id": "r1", "X-Two": "a", "RateLimit": '"d";r=5;t=9'}, reason="Fine"))
+    response = client.get("/x", params={"key": "value"})
+    assert (response.status_code, response.reason_phrase, response.http_version) == (200, "Fine", "HTTP/1.1")
+    assert response.headers["x-two"] == response.headers["X-TWO"] == "a"
+    assert dict(response.headers)["x-two"] == "a"
+    assert response.headers.get("missing") is None
+    assert response.json() == {"a": 1} == json.loads(response.text)
+    assert isinstance(response.elapsed, timedelta)
+    assert response.attempts == 1
+    assert response.request_id == "r1"
+    assert response.rate_limit == {"limit": None, "remaining": 5, "reset_s": 9.0}
+    assert response.url == f"{api.origin}/x?key"
+    assert response.raise_for_status() is response
+
+
+def test_a_status_outside_200_to_299_raises_unless_told_otherwise(client, api):
+    with pytest.raises(botsec.StatusError) as caught:
+        client.get("/status/404")
+    assert caught.value.status_code == 404
+    assert caught.value.response.json() == {"status": "404"}
+    assert client.get("/status/404", check=False).status_code == 404
+    with pytest.raises(botsec.StatusError):
+        client.get("/status/404", check=False).raise_for_status()
+
+
+@pytest.mark.parametrize(("status", "kind"), [(401, botsec.AuthFailedError), (403, botsec.ForbiddenError)])
+def test_some_statuses_have_their_own_class(client, status, kind):
+    with pytest.raises(kind):
+        client.get(f"/status/{status}")
+
+
+def test_check_may_be_a_callable(client, api):
+    api.on("/x", Reply(200, {"ok": False}))
+    assert client.get("/x", check=lambda r: "ok" in r.json()).status_code == 200
+    with pytest.raises(botsec.StatusError) as caught:
+        client.get("/x", check=lambda r: r.json()["ok"])
+    assert caught.value.code == "status.check"
+
+
+def test_an_error_is_generic_outside_and_full_inside(client, api, make_secret):
+    secret = make_secret(SECRET)
+    api.on("/fail/{}".format(42), Reply(500, f"stack trace of {secret.reveal()}\x1b[2J at db01"))
+    with pytest.raises(botsec.StatusError) as caught:
+        client.get("/fail/{id:int}", path={"id": 42}, params={"q": "typed-by-stranger"})
+    error = caught.value
+    assert str(error) == f"{error.user_message} [incident {error.incident_id}]"
+    for inner in ("localhost", "fail", "db01", SECRET, "typed"):
+        assert inner not in str(error)
+    notes = "\n".join(error.__notes__)
+    assert "db01" in notes
+    assert "/fail/{id:int}" in notes
+    assert error.details["host"] == api.host
+    for leaked in (SECRET, "typed-by-stranger", "\x1b"):
+        assert leaked not in notes
+
+
+def test_an_error_survives_pickling(client):
+    with pytest.raises(botsec.StatusError) as caught:
+        client.get("/status/404")
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert type(again) is type(caught.value)
+    assert (str(again), again.code, again.details, again.__notes__) == (
+        str(caught.value),
+        caught.value.code,
+        caught.value.details,
+        caught.value.__notes__,
+    )
+
+
+def test_json_that_is_none_is_a_protocol_error(client, api):
+    api.on("/x", Reply(200, "<html>"))
+    with pytest.raises(botsec.ProtocolError):
+        client.get("/x").json()
+
+
+@pytest.mark.parametrize("bad", [5, None, b"/x"])
+def test_a_url_of_a_wrong_type_is_a_type_error(client, bad):
+    with pytest.raises(TypeError):
+        client.get(bad)
+
+
+@pytest.mark.parametrize("bad", [0, -1, float("nan"), "5", True])
+def test_a_timeout_is_a_positive_number(client, bad):
+    with pytest.raises((TypeError, ValueError)):
+        client.get("/x", timeout=bad)
+
+
+def test_a_route_is_a_callable_checked_at_the_start(client, api):
+    get_user = client.route("GET /users/{id:int}")
+    get_user(id=42, params={"a": "b"})
+    assert api.last.target == "/users/42?a=b"
+    with pytest.raises(botsec.InputError):
+        client.route("GET /users/{id:nonsense}")
+
+
+def test_a_stream_is_read_in_pieces(client, api):
+    api.on("/s", Reply(chunks=[b"ab\n", b"c", b"d\n"]))
+    with client.stream("GET", "/s") as response:
+        assert b"".join(response.iter_bytes()) == b"ab\ncd\n"
+    with client.stream("GET", "/s") as response:
+        assert list(response.iter_lines()) == ["ab", "cd"]
+    with client.stream("GET", "/s") as response:
+        assert response.read() == b"ab\ncd\n"
+
+
+def test_server_sent_events_are_read(client, api):
+    api.on("/s", Reply(chunks=[b"event: a\ndata: 1\n", b"data: 2\n\n: note\n\nid: 7\ndata: x\n\n"]))
+    with client.stream("GET", "/s") as response:
+        events = list(response.iter_sse())
+    assert [(e.event, e.data, e.id) for e in events] == [("a", "1\n2", ""), ("message", "x", "7")]
+
+
+def test_a_stream_that_is_left_early_is_closed(client, api):
+    api.on("/s", Reply(chunks=[b"x" * 1000] * 1000, pause=0.01))
+    with client.stream("GET", "/s") as response:
+        next(iter(response.iter_bytes()))
+    assert client.get("/after").status_code == 200
+
+
+def test_a_download_takes_its_place_when_complete(client, api, tmp_path):
+    api.on("/f", Reply(200, b"data" * 50_000))
+    client.download("/f", tmp_path / "f")
+    assert (tmp_path / "f").read_bytes() == b"data" * 50_000
+    with pytest.raises(botsec.StatusError):
+        client.download("/status/404", tmp_path / "f")
+    assert (tmp_path / "f").read_bytes() == b"data" * 50_000
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_closed_client_refuses(client):
+    client.close()
+    with pytest.raises(ValueError, match="closed"):
+        client.get("/x")
+
+
+def test_stats_count_calls(client):
+    client.get("/x")
+    with pytest.raises(botsec.InputError):
+        client.get("/{id:int}", path={"id": "x"})
+    stats = client.raw.stats()
+    assert (stats["calls"], stats["failures"], stats["refusals"]) == (2, 1, 1)

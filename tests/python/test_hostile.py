@@ -1,0 +1,146 @@
+"""Whatever a server does ends in one class of the tree, in bounded time and memory."""
+
+import resource
+import time
+
+import botsec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from servers import hostile as acts
+from servers.api import Reply
+
+
+@pytest.mark.parametrize("name", list(acts.MALFORMED))
+def test_an_answer_that_is_not_http_is_a_transport_error(face, hostile, name):
+    server = hostile(acts.sends(acts.MALFORMED[name]))
+    client = face.client(server.origin, retry=1, timeout=5)
+    with pytest.raises(botsec.TransportError) as caught:
+        client.get("/x")
+    assert "localhost" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("act", "kind"),
+    [
+        (acts.closes, botsec.TransportError),
+        (acts.sends(acts.OK + b"Content-Length: 10\r\n\r\nabc"), botsec.ProtocolError),
+        (acts.sends(acts.OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nab"), botsec.ProtocolError),
+        (acts.sends(acts.OK + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), botsec.ProtocolError),
+        (acts.sends(acts.length(b"x", b"Content-Encoding: gzip")), botsec.ProtocolError),
+        (acts.sends(acts.length(b"x", b"Content-Encoding: gzip, gzip")), botsec.ProtocolError),
+        (acts.sends(acts.length(b"x", b"Content-Encoding: rot13")), botsec.ProtocolError),
+        (acts.repeats(acts.OK, b"X-A: b\r\n"), botsec.ProtocolError),
+        (acts.sends(acts.OK + b"X: " + b"a" * acts.MIB + b"\r\n\r\n"), botsec.ProtocolError),
+        (acts.repeats(acts.OK + b"Connection: close\r\n\r\n", b"a" * acts.MIB), botsec.ResponseTooLargeError),
+        (acts.repeats(acts.OK + b"Transfer-Encoding: chunked\r\n\r\n", b"100000\r\n" + b"a" * acts.MIB + b"\r\n"), botsec.ResponseTooLargeError),
+        (acts.sends(acts.OK + b"Content-Length: 99999999999\r\n\r\n"), botsec.ResponseTooLargeError),
+        (acts.bomb, botsec.ResponseTooLargeError),
+    ],
+)
+def test_a_server_in_anger_gets_its_class(face, hostile, act, kind):
+    server = hostile(act)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(kind):
+        face.client(server.origin, retry=1, timeout=20, max_response_bytes=8 * acts.MIB).get("/x")
+    # The peak, in KiB: far below what was offered.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        acts.stalls(),
+        acts.stalls(acts.OK + b"Content-Length: 9\r\n\r\nab"),
+        acts.drips(b"HTTP/1.1 200 OK\r\n" * 9, 0.1),
+        acts.drips(acts.OK + b"Content-Length: 900\r\n\r\n" + b"a" * 900, 0.1),
+        acts.repeats(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n", limit=1 << 40),
+    ],
+)
+def test_the_deadline_holds(face, hostile, act):
+    server = hostile(act)
+    begun = time.monotonic()
+    with pytest.raises(botsec.TransportError) as caught:
+        face.client(server.origin).get("/x", timeout=1.0)
+    assert time.monotonic() - begun < 4
+    assert isinstance(caught.value, (botsec.RequestTimeoutError, botsec.ProtocolError))
+
+
+def test_a_server_that_never_shakes_hands_is_a_connect_timeout(face, hostile):
+    server = hostile(acts.stalls(), tls=False)
+    client = face.client(server.origin, retry=1, timeout=botsec.Timeout(connect=0.5))
+    with pytest.raises(botsec.RequestTimeoutError) as caught:
+        client.get("/x")
+    assert caught.value.code == "transport.connect_timeout"
+
+
+def test_nobody_listening_is_a_connect_error(face):
+    with pytest.raises(botsec.ConnectError) as caught:
+        face.client("https://localhost:1", retry=1).get("/x")
+    assert isinstance(caught.value, ConnectionError)
+
+
+def test_invalid_utf8_is_text_with_replacements(client, api):
+    api.on("/x", Reply(200, b"a\xffb"))
+    assert client.get("/x").text == "a\ufffdb"
+
+
+@pytest.mark.parametrize("value", ["99999999999", "Fri, 31 Dec 9999 23:59:59 GMT", "3600"])
+def test_an_absurd_retry_after_is_refused_at_once(client, api, value):
+    api.on("/x", Reply(429, headers={"Retry-After": value}))
+    begun = time.monotonic()
+    with pytest.raises(botsec.RateLimitedError) as caught:
+        client.get("/x")
+    assert time.monotonic() - begun < 2
+    assert caught.value.retry_after > 3000
+    assert len(api.requests) == 1
+
+
+@pytest.mark.parametrize("value", ["-1", "abc", "", "1e9", "NaN", "٣"])
+def test_a_malformed_retry_after_is_ignored(face, api, value):
+    client = face.client(api.origin, retry=botsec.Retry(2, base=0.01))
+    api.on("/x", Reply(429, headers={"Retry-After": value}), Reply(200))
+    assert client.get("/x").attempts == 2
+
+
+def test_gzip_is_decoded_and_trailing_bytes_are_an_error(client, api):
+    import gzip
+
+    body = gzip.compress(b"hello " * 100)
+    api.on("/x", Reply(200, body, {"Content-Encoding": "gzip"}))
+    assert client.get("/x").content == b"hello " * 100
+    api.on("/y", Reply(200, gzip.compress(b"a") + gzip.compress(b"b"), {"Content-Encoding": "gzip"}))
+    assert client.get("/y").content == b"ab"
+    api.on("/z", Reply(200, body + b"trailing", {"Content-Encoding": "gzip"}))
+    with pytest.raises(botsec.ProtocolError):
+        client.get("/z")
+    api.on("/t", Reply(200, body[:-9], {"Content-Encoding": "gzip"}))
+    with pytest.raises(botsec.ProtocolError):
+        client.get("/t")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.binary(max_size=300) | st.binary(max_size=200).map(lambda b: b"HTTP/1.1 200 OK\r\n" + b))
+def test_random_bytes_end_in_the_tree(face, hostile, data):
+    server = hostile(acts.sends(data))
+    client = face.client(server.origin, retry=1, timeout=5)
+    try:
+        client.get("/x", check=False)
+    except botsec.BotsecError:
+        pass
+    finally:
+        client.close()
+        server.stop()
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=st.text(max_size=60))
+def test_a_strangers_text_reaches_one_segment_or_nothing(client, api, value):
+    count = len(api.requests)
+    try:
+        client.get("/files/{name:str}/raw", path={"name": value})
+    except botsec.InputError as error:
+        assert len(api.requests) == count
+        assert len(value) < 6 or value not in str(error)
+    else:
+        assert api.last.segments == ["files", value.encode("utf-8", "replace").decode(), "raw"]
