@@ -1,0 +1,36 @@
+"""Never run: a type checker reads the public names as a user would write them."""
+
+from botsec import AsyncClient, Bearer, BotsecError, Client, Response, Retry, Secret, Throttle, Timeout, Tls, escape, secret
+
+
+def sync() -> str:
+    key: Secret = secret("env:KEY", hosts=["api.example.com"])
+    with Client(
+        "https://api.example.com",
+        auth=Bearer(key),
+        allow=["GET /users/{id:int}"],
+        rate=["5/s", "100/m"],
+        retry=Retry(3, on_429="all"),
+        throttle=Throttle("5/s", max_wait=10),
+        timeout=Timeout(10, connect=2),
+        tls=Tls(min_version="1.3"),
+    ) as client:
+        response: Response = client.get("/users/{id:int}", path={"id": 42}, params={"q": ["a", "b"]})
+        status: int = response.status_code
+        with client.stream("GET", "/x") as stream:
+            for chunk in stream.iter_bytes():
+                status += len(chunk)
+        return escape.telegram(response.text, where="code")
+
+
+async def other() -> int:
+    async with AsyncClient("https://api.example.com", retry=1, timeout=5) as client:
+        try:
+            response = await client.post("/x", json={"a": secret("env:KEY")}, check=lambda r: r.json()["ok"])
+        except BotsecError as error:
+            text: str = error.code + str(error)
+            return len(text)
+        async with client.stream("GET", "/x") as stream:
+            async for event in stream.aiter_sse():
+                print(event.data)
+        return response.attempts
