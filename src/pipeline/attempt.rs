@@ -168,9 +168,9 @@ impl Road<'_> {
             }
             let target = self.target(&uri, reply.status, location.as_bytes(), hop.as_ref()).map_err(refused)?;
             reply.body.drain(&self.limits()).await;
-            trace.redirects += 1;
             permitted =
                 self.setup.policy.follow(self.request, &target, self.auth, &self.setup.defaults).map_err(refused)?;
+            trace.redirects += 1;
             trace.host = Some(permitted.origin().clone());
             let bucket = self.setup.bucket(permitted.origin());
             extra =

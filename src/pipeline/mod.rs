@@ -58,7 +58,7 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    fn begin(call: &Call) -> Self {
+    fn begin(setup: &Setup, call: &Call) -> Self {
         let label = match &call.request.target {
             Target::Template(route, _) => route.label().clone(),
             Target::Url(_) => "{url}".into(),
@@ -67,7 +67,7 @@ impl Trace {
         Self {
             started: clock::now(),
             method: call.request.method.as_str().to_owned(),
-            host: None,
+            host: setup.policy.origin().cloned(),
             label,
             status: None,
             queued: Duration::ZERO,
@@ -94,7 +94,7 @@ impl Trace {
 
 /// Sends one call along the road. Dropping the future closes its exchange and gives back an unused throttle grant.
 pub async fn send(setup: &Setup, transport: &Transport, call: Call) -> Outcome {
-    let mut trace = Trace::begin(&call);
+    let mut trace = Trace::begin(setup, &call);
     let result = walk(setup, transport, call, &mut trace).await;
     let result = result.map_err(|mut failure| {
         explain(&mut failure.error, &trace);

@@ -16,7 +16,8 @@ pub fn scrub_bytes_excerpt(body: &[u8], max: usize) -> String {
     let mut ranges = secret_ranges(&text);
     ranges.extend(shapes::ranges(&text));
     let mut ranges = merge(ranges);
-    let shown = if head.len() < body.len() { text.floor_char_boundary(text.len().saturating_sub(MARGIN)) } else { text.len() };
+    let shown =
+        if head.len() < body.len() { text.floor_char_boundary(text.len().saturating_sub(MARGIN)) } else { text.len() };
     ranges.retain(|range| range.start < shown);
     let shown = ranges.last().map_or(shown, |last| shown.max(last.end));
     cut(&encode::log(&mask(text.get(..shown).unwrap_or(""), &ranges)), max)

@@ -76,7 +76,10 @@ impl Filter {
     #[cfg(test)]
     pub(super) fn state(&self) -> Vec<u8> {
         let hashes = self.patterns.iter().flatten().copied();
-        let banks = self.banks.iter().flat_map(|bank| bank.bitmap.iter().copied().chain(bank.anchors.iter().flat_map(|(k, v)| [*k, *v])));
+        let banks = self
+            .banks
+            .iter()
+            .flat_map(|bank| bank.bitmap.iter().copied().chain(bank.anchors.iter().flat_map(|(k, v)| [*k, *v])));
         hashes.chain(banks).flat_map(u64::to_le_bytes).collect()
     }
 
@@ -185,7 +188,8 @@ impl Bank {
     /// Lengths of the patterns that may begin at `start`, longest first.
     fn lengths(&self, key: &RandomState, bytes: &[u8], start: usize) -> impl Iterator<Item = usize> + use<> {
         let anchor = bytes.get(start + self.floor - ANCHOR..start + self.floor);
-        let lengths = anchor.and_then(|anchor| self.anchors.get(&key.hash_one((self.floor, anchor)))).copied().unwrap_or(0);
+        let lengths =
+            anchor.and_then(|anchor| self.anchors.get(&key.hash_one((self.floor, anchor)))).copied().unwrap_or(0);
         (MIN_LENGTH..=MAX_LENGTH).rev().filter(move |length| lengths & (1 << (length - MIN_LENGTH)) != 0)
     }
 }

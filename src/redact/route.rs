@@ -55,7 +55,10 @@ fn label<'s>(segment: &'s str, before: (&str, &str)) -> Cow<'s, str> {
         return segment.into();
     }
     // Telegram: `/bot<digits>:<token>/method`.
-    if segment.strip_prefix("bot").is_some_and(|rest| rest.len() >= TOKEN && rest.starts_with(|c: char| c.is_ascii_digit())) {
+    if segment
+        .strip_prefix("bot")
+        .is_some_and(|rest| rest.len() >= TOKEN && rest.starts_with(|c: char| c.is_ascii_digit()))
+    {
         return "bot{redacted}".into();
     }
     if is_token_place(segment, before) || is_token(segment) {
@@ -73,7 +76,8 @@ fn is_token_place(segment: &str, (second, first): (&str, &str)) -> bool {
     let digit = segment.bytes().any(|b| b.is_ascii_digit());
     let numbered = !first.is_empty() && first.bytes().all(|b| b.is_ascii_digit());
     let discord = matches!(second, "webhooks" | "interactions") && (numbered || first.starts_with('{'));
-    let slack = |segment: &str| segment.len() >= 7 && segment.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    let slack =
+        |segment: &str| segment.len() >= 7 && segment.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
     let slack = slack(second) && second.starts_with(['T', 'E']) && slack(first);
     let named = matches!(first, "key" | "token" | "t" | "hook") && (digit || segment.len() >= TOKEN);
     segment.len() >= 8 && (discord || slack || named)
@@ -85,7 +89,9 @@ fn is_template(segment: &str) -> bool {
     while let Some((literal, field)) = rest.split_once('{') {
         let Some((field, after)) = field.split_once('}') else { return false };
         let (name, kind) = field.split_once(':').unwrap_or((field, "str"));
-        let plain = |text: &str, more: &[u8]| text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || more.contains(&b));
+        let plain = |text: &str, more: &[u8]| {
+            text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || more.contains(&b))
+        };
         let fits = plain(name, b"_?&,") && plain(kind, b"_.()-") && field.len() <= RUN;
         if !fits || is_token(name) || is_token(literal) || is_id(literal) {
             return false;

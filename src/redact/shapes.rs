@@ -72,13 +72,15 @@ fn values() -> Option<&'static Regex> {
 
 /// Where in `text` something stands that looks like a secret.
 pub(super) fn ranges(text: &str) -> Vec<Range<usize>> {
-    let mut found: Vec<_> = tokens().into_iter().flat_map(|regex| regex.find_iter(text)).map(|hit| hit.range()).collect();
+    let mut found: Vec<_> =
+        tokens().into_iter().flat_map(|regex| regex.find_iter(text)).map(|hit| hit.range()).collect();
     let values = values().into_iter().flat_map(|regex| regex.captures_iter(text));
     found.extend(values.filter_map(|hit| {
         let userinfo = hit.get(VALUES.len());
         let value = hit.iter().skip(1).flatten().next()?;
         let digit = value.as_str().bytes().any(|b| b.is_ascii_digit());
-        (digit || value.len() >= NO_WORD && !reads_as_words(value.as_str()) || userinfo.is_some()).then(|| value.range())
+        (digit || value.len() >= NO_WORD && !reads_as_words(value.as_str()) || userinfo.is_some())
+            .then(|| value.range())
     }));
     found
 }
@@ -103,7 +105,19 @@ pub(super) fn reads_as_words(text: &str) -> bool {
 /// Whether a header's value is left out of reprs.
 pub fn is_sensitive_header(name: &str) -> bool {
     const WORDS: [&str; 13] = [
-        "auth", "cookie", "token", "secret", "key", "passw", "pwd", "credential", "signature", "session", "jwt", "otp", "assertion",
+        "auth",
+        "cookie",
+        "token",
+        "secret",
+        "key",
+        "passw",
+        "pwd",
+        "credential",
+        "signature",
+        "session",
+        "jwt",
+        "otp",
+        "assertion",
     ];
     let name = name.to_ascii_lowercase();
     WORDS.iter().any(|word| name.contains(word))

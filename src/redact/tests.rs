@@ -38,7 +38,8 @@ fn encodings(value: &str) -> Vec<(&'static str, String)> {
     let json = json[1..json.len() - 1].to_owned();
     let debug = format!("{value:?}");
     let html = html_escape::encode_quoted_attribute(value).into_owned();
-    let hex = |upper: bool| value.bytes().map(|b| if upper { format!("{b:02X}") } else { format!("{b:02x}") }).collect();
+    let hex =
+        |upper: bool| value.bytes().map(|b| if upper { format!("{b:02X}") } else { format!("{b:02x}") }).collect();
     vec![
         ("raw", value.to_owned()),
         ("percent", percent(value, b"-._~", true)),
@@ -69,7 +70,14 @@ fn encodings(value: &str) -> Vec<(&'static str, String)> {
 
 #[test]
 fn every_encoding_is_masked_at_every_offset() {
-    let values = [value(1, 24, HARD), value(2, 8, PLAIN), value(3, 13, HARD), value(4, 35, PLAIN), value(5, 300, HARD), "пароль-日本-😀-çé".into()];
+    let values = [
+        value(1, 24, HARD),
+        value(2, 8, PLAIN),
+        value(3, 13, HARD),
+        value(4, 35, PLAIN),
+        value(5, 300, HARD),
+        "пароль-日本-😀-çé".into(),
+    ];
     for secret in values {
         assert!(register(&secret));
         for (name, form) in encodings(&secret) {
@@ -83,6 +91,19 @@ fn every_encoding_is_masked_at_every_offset() {
 }
 
 #[test]
+fn every_length_is_found_at_every_place() {
+    for length in 8..=140 {
+        let secret = value(300 + length as u64, length, PLAIN);
+        let mut filter = Filter::new();
+        filter.add(secret.as_bytes());
+        for place in 0..70 {
+            let line = format!("{}{secret}{}", "~".repeat(place), "~".repeat(place % 3));
+            assert_eq!(filter.ranges(&line).first(), Some(&(place..place + length)));
+        }
+    }
+}
+
+#[test]
 fn base64_of_a_text_around_the_secret_is_masked() {
     for (seed, length) in [(20, 8), (21, 24), (22, 25), (23, 200)] {
         let secret = value(seed, length, HARD);
@@ -90,7 +111,9 @@ fn base64_of_a_text_around_the_secret_is_masked() {
         for before in ["", "a", "ab", "user:", "{\"token\":"] {
             for after in ["", "z", "zz"] {
                 let text = format!("{before}{secret}{after}");
-                for coded in [STANDARD.encode(&text), URL_SAFE_NO_PAD.encode(&text), percent(&STANDARD.encode(&text), b"", true)] {
+                for coded in
+                    [STANDARD.encode(&text), URL_SAFE_NO_PAD.encode(&text), percent(&STANDARD.encode(&text), b"", true)]
+                {
                     let clean = scrub(&coded);
                     assert!(clean.contains(MASK), "{length} {before}");
                     // What is left holds the neighbours and at most the characters that they share with the value.
@@ -153,10 +176,21 @@ fn hostile_repetition_costs_linear_time() {
     register(&secret);
     register(&"a".repeat(63));
     // A quadratic search would take hours on any of these.
-    for text in ["ab".repeat(1 << 19), "a".repeat(1 << 20), "%61".repeat(1 << 18), "\\u0061".repeat(1 << 18), "&".repeat(1 << 20)] {
+    for text in [
+        "ab".repeat(1 << 19),
+        "a".repeat(1 << 20),
+        "%61".repeat(1 << 18),
+        "\\u0061".repeat(1 << 18),
+        "&".repeat(1 << 20),
+    ] {
         assert!(scrub(&text).len() <= text.len());
     }
-    for text in ["AKIA.".repeat(1 << 14), "a://".repeat(1 << 14), "-----BEGIN PRIVATE KEY-----".repeat(1 << 12), "token=".repeat(1 << 14)] {
+    for text in [
+        "AKIA.".repeat(1 << 14),
+        "a://".repeat(1 << 14),
+        "-----BEGIN PRIVATE KEY-----".repeat(1 << 12),
+        "token=".repeat(1 << 14),
+    ] {
         assert!(scrub_bytes_excerpt(text.as_bytes(), 1 << 18).len() <= 4 << 18);
     }
 }
@@ -178,11 +212,15 @@ fn threads_see_what_another_thread_registered() {
 #[test]
 fn routes_lose_ids_and_tokens() {
     let telegram = format!("{}:{}", 123_456_789, value(80, 35, PLAIN));
-    let (token, hex, upper) = (value(81, 68, PLAIN), value(82, 32, b"0123456789abcdef"), value(83, 9, b"ABCDEFG0123456789"));
+    let (token, hex, upper) =
+        (value(81, 68, PLAIN), value(82, 32, b"0123456789abcdef"), value(83, 9, b"ABCDEFG0123456789"));
     for (path, label) in [
         (format!("/bot{telegram}/sendMessage"), "/bot{redacted}/sendMessage".to_owned()),
         (format!("/file/bot{telegram}/photos/file_1.jpg"), "/file/bot{redacted}/photos/file_1.jpg".to_owned()),
-        (format!("/api/v10/webhooks/{}/{token}/messages/@original", u64::MAX), "/api/v10/webhooks/{id}/{redacted}/messages/@original".to_owned()),
+        (
+            format!("/api/v10/webhooks/{}/{token}/messages/@original", u64::MAX),
+            "/api/v10/webhooks/{id}/{redacted}/messages/@original".to_owned(),
+        ),
         ("/api/webhooks/123/abcdefghij-klm".to_owned(), "/api/webhooks/{id}/{redacted}".to_owned()),
         (format!("/services/T{upper}/B{upper}/{}", value(84, 24, PLAIN)), "/services/{id}/{id}/{redacted}".to_owned()),
         (format!("/v3/{hex}"), "/v3/{redacted}".to_owned()),
@@ -200,9 +238,19 @@ fn routes_lose_ids_and_tokens() {
 #[test]
 fn routes_that_a_programmer_wrote_stay() {
     for path in [
-        "/", "", "/users/{id:int}", "/users/{id:int(1..100)}/posts", "/bot{token}/sendMessage", "/file-{name:slug}.json",
-        "/v1/chat/completions", "/v1beta/models/gemini-1.5-flash:generateContent", "/users/@me", "/admin/api/2024-10/orders.json",
-        "/chat.postMessage", "/channels/{channel_id:snowflake}/messages", "GET",
+        "/",
+        "",
+        "/users/{id:int}",
+        "/users/{id:int(1..100)}/posts",
+        "/bot{token}/sendMessage",
+        "/file-{name:slug}.json",
+        "/v1/chat/completions",
+        "/v1beta/models/gemini-1.5-flash:generateContent",
+        "/users/@me",
+        "/admin/api/2024-10/orders.json",
+        "/chat.postMessage",
+        "/channels/{channel_id:snowflake}/messages",
+        "GET",
     ] {
         assert_eq!(route_label(path), path);
     }
@@ -271,7 +319,10 @@ fn values_are_masked_by_the_name_beside_them() {
         (format!("{{\"api_key\": \"{secret}\"}}"), format!("{{\"api_key\": \"{MASK}\"}}")),
         (format!("?page=2&access_token={secret}&x=1"), format!("?page=2&access_token={MASK}&x=1")),
         (format!("postgres://admin:{secret}@db"), format!("postgres://{MASK}@db")),
-        ("{\"error\": \"invalid_token\", \"message\": \"token: expired\"}".into(), "{\"error\": \"invalid_token\", \"message\": \"token: expired\"}".into()),
+        (
+            "{\"error\": \"invalid_token\", \"message\": \"token: expired\"}".into(),
+            "{\"error\": \"invalid_token\", \"message\": \"token: expired\"}".into(),
+        ),
         ("token authentication failed, retry in 5 s".into(), "token authentication failed, retry in 5 s".into()),
     ] {
         assert_eq!(scrub_bytes_excerpt(text.as_bytes(), 400), shown);
@@ -298,13 +349,24 @@ fn no_part_of_a_secret_survives_the_edges_of_an_excerpt() {
         let text = scrub_bytes_excerpt(&body.as_bytes()[start..], max);
         let rest = text.replace(MASK, "");
         assert!(rest.len() < 64 || start > 0, "{text}");
-        assert!(!secret.as_bytes().windows(64).any(|part| rest.as_bytes().windows(64).any(|seen| seen == part)), "{text}");
+        assert!(
+            !secret.as_bytes().windows(64).any(|part| rest.as_bytes().windows(64).any(|seen| seen == part)),
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn headers_are_known_by_their_names() {
-    for name in ["Authorization", "proxy-authorization", "Set-Cookie", "X-Api-Key", "x-vault-token", "X-Hub-Signature-256", "X-Amz-Credential"] {
+    for name in [
+        "Authorization",
+        "proxy-authorization",
+        "Set-Cookie",
+        "X-Api-Key",
+        "x-vault-token",
+        "X-Hub-Signature-256",
+        "X-Amz-Credential",
+    ] {
         assert!(is_sensitive_header(name), "{name}");
     }
     for name in ["Content-Type", "Date", "Retry-After", "X-RateLimit-Remaining", "ETag", "Server"] {

@@ -77,7 +77,10 @@ impl Codec {
     fn read(self, bytes: &[u8], places: Option<&[usize]>) -> Option<View> {
         self.next(bytes)?;
         let origin = |index: usize| places.map_or(index, |places| places.get(index).copied().unwrap_or(index));
-        let mut view = View { bytes: Zeroizing::new(Vec::with_capacity(bytes.len())), places: Vec::with_capacity(bytes.len() + 1) };
+        let mut view = View {
+            bytes: Zeroizing::new(Vec::with_capacity(bytes.len())),
+            places: Vec::with_capacity(bytes.len() + 1),
+        };
         let (mut at, mut changed) = (0, false);
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             let plain = self.next(rest).unwrap_or(rest.len());
@@ -173,5 +176,8 @@ fn entity(bytes: &[u8]) -> Option<Escape> {
 }
 
 fn hex(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0u32, |sum, digit| Some(sum.checked_mul(16)? + char::from(*digit).to_digit(16)?)).filter(|_| !digits.is_empty())
+    digits
+        .iter()
+        .try_fold(0u32, |sum, digit| Some(sum.checked_mul(16)? + char::from(*digit).to_digit(16)?))
+        .filter(|_| !digits.is_empty())
 }

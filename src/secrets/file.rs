@@ -1,74 +1,100 @@
 //! Files: Docker and Kubernetes mounts, systemd credentials.
 
-use std::fs;
-use std::io::Read;
+use std::fs::{self, Metadata};
+use std::io::{self, Read};
 use std::path::PathBuf;
 
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
+use super::clean;
 use crate::error::{Code, Error};
 use crate::secret::Source;
+use crate::{encode, redact};
 
 /// Largest file: 64 KiB; keys are shorter.
-const MAX_BYTES: u64 = 64 * 1024;
+const MAX_BYTES: usize = 64 * 1024;
 
-/// A file by path.
+/// A file by path; a relative one counts from the working directory.
 pub(super) struct File(PathBuf);
 
 impl File {
     pub(super) fn parse(path: &str) -> Result<Self, Error> {
-        if path.is_empty() || path.contains('\0') {
-            return Err(Error::new(Code::UsageValue).saying("The path after `file:` is empty or not a path."));
+        // An error would repeat the path, and a token is no path.
+        if path.is_empty() || path.contains('\0') || redact::looks_like_token(path) {
+            return Err(Error::new(Code::UsageValue)
+                .saying("The text after `file:` is not the path of a file.")
+                .hint("write file:/run/secrets/NAME; if this was the key itself, change the key"));
         }
         Ok(Self(PathBuf::from(path)))
     }
 
-    fn unreadable(&self, why: &str) -> Error {
-        Error::new(Code::SecretAccess).saying(format!("The secret file `{}` cannot be used: {why}.", self.0.display()))
+    fn path(&self) -> String {
+        encode::log(&self.0.to_string_lossy()).into_owned()
+    }
+
+    fn missing(&self, state: &str) -> Error {
+        Error::new(Code::SecretNotFound)
+            .saying(format!("The secret file `{}` {state}.", self.path()))
+            .with("source", format!("file:{}", self.path()))
+            .hint("mount it there, or use env:NAME")
+    }
+
+    fn refused(&self, why: &str) -> Error {
+        Error::new(Code::SecretAccess)
+            .saying(format!("The secret file `{}` cannot be used: {why}.", self.path()))
+            .with("source", format!("file:{}", self.path()))
+    }
+
+    fn failed(&self, error: &io::Error) -> Error {
+        match error.kind() {
+            io::ErrorKind::NotFound => self.missing("does not exist"),
+            io::ErrorKind::PermissionDenied => self
+                .refused("permission denied")
+                .hint("let the user that the bot runs as read it: chmod, chown, or the mount's mode"),
+            kind => self.refused(&kind.to_string()),
+        }
+    }
+
+    fn judge(&self, meta: &Metadata) -> Result<(), Error> {
+        if !meta.is_file() {
+            return Err(self.refused("it is not a regular file"));
+        }
+        // Readable by all is how Docker and Kubernetes mount secrets; writable by all means that anybody chose the key.
+        if is_world_writable(meta) {
+            return Err(self.refused("everybody may write to it").hint("chmod o-w the file"));
+        }
+        Ok(())
     }
 }
 
 impl Source for File {
     fn read(&self) -> Result<SecretString, Error> {
-        let missing = |state: &str| {
-            Error::new(Code::SecretNotFound)
-                .saying(format!("The secret file `{}` {state}.", self.0.display()))
-                .with("source", format!("file:{}", self.0.display()))
-                .hint("mount it there, or use env:NAME")
+        // Before opening, for opening a pipe waits; after it, for what was judged must be what is read.
+        self.judge(&fs::metadata(&self.0).map_err(|error| self.failed(&error))?)?;
+        let file = fs::File::open(&self.0).map_err(|error| self.failed(&error))?;
+        self.judge(&file.metadata().map_err(|error| self.failed(&error))?)?;
+        // Whole from the start: a buffer that grows leaves copies behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 1));
+        file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| self.failed(&error))?;
+        if bytes.len() > MAX_BYTES {
+            return Err(self.refused("it is larger than 64 KiB"));
+        }
+        let Ok(text) = std::str::from_utf8(&bytes) else {
+            return Err(self.refused("it does not hold UTF-8 text"));
         };
-        let meta = match fs::metadata(&self.0) {
-            Ok(meta) => meta,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(missing("does not exist")),
-            Err(error) => return Err(self.unreadable(&error.kind().to_string())),
-        };
-        if !meta.is_file() {
-            return Err(self.unreadable("it is not a regular file"));
-        }
-        if is_world_writable(&meta) {
-            return Err(self.unreadable("everybody may write to it").hint("chmod o-w the file"));
-        }
-        let file = fs::File::open(&self.0).map_err(|error| self.unreadable(&error.kind().to_string()))?;
-        let mut text = Zeroizing::new(String::new());
-        let read = file.take(MAX_BYTES + 1).read_to_string(&mut text);
-        if read.is_err() {
-            return Err(self.unreadable("it does not hold UTF-8 text"));
-        }
-        if text.len() as u64 > MAX_BYTES {
-            return Err(self.unreadable("it is larger than 64 KiB"));
-        }
-        let trimmed = text.trim_end_matches(['\r', '\n']);
-        if trimmed.trim().is_empty() { Err(missing("is empty")) } else { Ok(trimmed.to_owned().into()) }
+        // Some editors begin a file with a byte order mark; no key does.
+        clean(text.trim_start_matches('\u{feff}')).ok_or_else(|| self.missing("is empty"))
     }
 }
 
 #[cfg(unix)]
-fn is_world_writable(meta: &fs::Metadata) -> bool {
+fn is_world_writable(meta: &Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt;
     meta.permissions().mode() & 0o002 != 0
 }
 
 #[cfg(not(unix))]
-fn is_world_writable(_meta: &fs::Metadata) -> bool {
+fn is_world_writable(_meta: &Metadata) -> bool {
     false
 }

@@ -7,10 +7,15 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
 
 use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
 
 use crate::error::{Code, Error};
+use crate::policy::hosts::HostRule;
 use crate::redact;
 use crate::secret::{Secret, Source};
+
+/// Sources that only a later version reads.
+const REMOTE: [&str; 4] = ["aws-sm:", "gcp-sm:", "azure-kv:", "vault:"];
 
 /// Loads `env:NAME` or `file:/path` at once; `hosts` are the hosts that the secret may be sent to.
 ///
@@ -25,12 +30,35 @@ pub fn load(source: &str, hosts: Option<Vec<String>>) -> Result<Secret, Error> {
     } else {
         return Err(unknown(source));
     };
-    for host in hosts.iter().flatten() {
-        crate::policy::hosts::HostRule::parse(host)?;
-    }
+    check(hosts.as_deref())?;
     Ok(wrap(source, found.read()?, hosts))
 }
 
+/// Wraps a value that is already at hand; `name` stands for it wherever it is printed.
+///
+/// # Errors
+/// `SecretNotFoundError` for an empty value; those of the hosts as in [`load`].
+pub fn from_value(name: &str, value: String, hosts: Option<Vec<String>>) -> Result<Secret, Error> {
+    let value = Zeroizing::new(value);
+    check(hosts.as_deref())?;
+    match clean(&value) {
+        Some(value) => Ok(wrap(name, value, hosts)),
+        None => Err(Error::new(Code::SecretNotFound).saying("The value of a secret is empty.")),
+    }
+}
+
+/// The value without the line end that editors and shells leave; `None` when nothing but white space remains. Other white
+/// space stays, for it may belong to the value; where it cannot be sent, attaching refuses it.
+fn clean(text: &str) -> Option<SecretString> {
+    let value = text.trim_end_matches(['\r', '\n']);
+    if value.trim().is_empty() { None } else { Some(value.to_owned().into()) }
+}
+
+fn check(hosts: Option<&[String]>) -> Result<(), Error> {
+    hosts.unwrap_or_default().iter().try_for_each(|host| HostRule::parse(host).map(drop))
+}
+
+/// The one place where a value becomes a secret: known to the redactor before anybody can print it.
 fn wrap(name: &str, value: SecretString, hosts: Option<Vec<String>>) -> Secret {
     redact::register(value.expose_secret());
     let print = fingerprint(value.expose_secret());
@@ -44,13 +72,12 @@ fn fingerprint(value: &str) -> String {
 }
 
 fn unknown(source: &str) -> Error {
-    let remote = ["aws-sm:", "gcp-sm:", "azure-kv:", "vault:"].into_iter().find(|scheme| source.starts_with(scheme));
-    match remote {
+    match REMOTE.into_iter().find(|scheme| source.starts_with(scheme)) {
         Some(scheme) => Error::new(Code::SecretAccess)
             .saying(format!("Secrets from `{scheme}` are not available in this version."))
             .hint("load the value into an environment variable or a file"),
         None => Error::new(Code::UsageValue)
-            .saying("A secret's source starts with `env:` or `file:`.")
+            .saying("A secret source must start with `env:` or `file:`.")
             .hint("put the key into an environment variable and write env:ITS_NAME; a key in source code stays in its history"),
     }
 }

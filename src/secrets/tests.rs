@@ -1,41 +1,158 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+
 use super::*;
+
+/// A file that goes when the test ends.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str, content: impl AsRef<[u8]>) -> Self {
+        let path = std::env::temp_dir().join(format!("botsec-{}-{name}", std::process::id()));
+        std::fs::write(&path, content).unwrap();
+        Self(path)
+    }
+
+    fn load(&self) -> Result<Secret, Error> {
+        load(&format!("file:{}", self.0.display()), None)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn everything(error: &Error) -> String {
+    format!("{error} {error:?} {:?} {:?}", error.hint_text(), error.details())
+}
 
 #[test]
 fn a_missing_variable_is_named_and_nothing_else() {
     let error = load("env:BOTSEC_TEST_SURELY_UNSET", None).unwrap_err();
     assert_eq!(error.code(), Code::SecretNotFound);
     assert_eq!(error.user_message(), "Environment variable `BOTSEC_TEST_SURELY_UNSET` is not set.");
+    assert_eq!(error.hint_text(), Some("export BOTSEC_TEST_SURELY_UNSET=…, or use file:/run/secrets/…"));
+}
+
+#[test]
+fn a_variable_that_is_set_is_read() {
+    assert_eq!(load("env:CARGO_PKG_NAME", None).unwrap().reveal(), env!("CARGO_PKG_NAME"));
+}
+
+#[test]
+fn a_variable_loses_its_line_end_only() {
+    let variable = env::Variable::parse("KEY").unwrap();
+    let value = |text: &str| variable.value(Some(text.into())).map(|value| value.expose_secret().to_owned());
+    assert_eq!(value(" a b \r\n").unwrap(), " a b ");
+    for empty in ["", "\n", "  \t\r\n"] {
+        assert_eq!(value(empty).unwrap_err().user_message(), "Environment variable `KEY` is empty.");
+    }
 }
 
 #[test]
 fn an_unknown_source_is_not_repeated() {
-    for source in ["sk-pasted-key-123456", "env:not a name", "env:", "ENV:X", ""] {
-        let error = load(source, None).unwrap_err();
-        assert_eq!(error.code(), Code::UsageValue, "{source}");
-        assert!(source.len() < 8 || !format!("{error} {error:?}").contains(source));
+    let key = format!("gh{}_{}", "p", "a1B2".repeat(9));
+    for source in
+        ["sk-pasted-key-123456", "env:not a name", "env:", "env:1A", "env:A=B", "ENV:X", "", "file:", "file:a\0b", &key]
+    {
+        for source in [source.to_owned(), format!("env:{key}"), format!("file:{key}")] {
+            let error = load(&source, None).unwrap_err();
+            assert_eq!(error.code(), Code::UsageValue, "{source}");
+            assert!(source.len() < 8 || !everything(&error).contains(&source));
+            assert!(!everything(&error).contains(&key));
+        }
     }
-    assert_eq!(load("vault:kv/x", None).unwrap_err().code(), Code::SecretAccess);
 }
 
 #[test]
-fn a_file_is_read_without_its_last_newline_and_then_redacted() {
-    let path = std::env::temp_dir().join(format!("botsec-test-{}", std::process::id()));
+fn a_source_of_a_later_version_says_so() {
+    for scheme in REMOTE {
+        let error = load(&format!("{scheme}some-private-name"), None).unwrap_err();
+        assert_eq!(error.code(), Code::SecretAccess);
+        assert!(error.user_message().contains(scheme) && !everything(&error).contains("some-private-name"));
+    }
+}
+
+#[test]
+fn a_file_is_read_without_its_last_line_end_and_then_redacted() {
     let value = format!("file-value-{}", std::process::id());
-    std::fs::write(&path, format!("{value}\n")).unwrap();
-    let secret = load(&format!("file:{}", path.display()), None).unwrap();
-    assert_eq!(secret.reveal(), value);
-    assert!(!crate::redact::scrub(&format!("x {value} y")).contains(&value));
-    std::fs::write(&path, "\n").unwrap();
-    assert_eq!(load(&format!("file:{}", path.display()), None).unwrap_err().code(), Code::SecretNotFound);
-    std::fs::remove_file(&path).unwrap();
-    assert_eq!(load(&format!("file:{}", path.display()), None).unwrap_err().code(), Code::SecretNotFound);
-    assert_eq!(load("file:/", None).unwrap_err().code(), Code::SecretAccess);
+    for content in [value.clone(), format!("{value}\n"), format!("\u{feff}{value}\r\n\n")] {
+        let secret = Scratch::new("read", content).load().unwrap();
+        assert_eq!(secret.reveal(), value);
+    }
+    assert!(!redact::scrub(&format!("x {value} y")).contains(&value));
+}
+
+#[test]
+fn a_file_that_is_no_secret_is_refused_by_its_reason() {
+    let refused = |scratch: &Scratch| scratch.load().unwrap_err();
+    for (content, code, part) in [
+        (Vec::new(), Code::SecretNotFound, "is empty"),
+        (b" \r\n\n".to_vec(), Code::SecretNotFound, "is empty"),
+        (b"ab\xffcdefgh".to_vec(), Code::SecretAccess, "UTF-8"),
+        (vec![b'a'; 64 * 1024 + 1], Code::SecretAccess, "64 KiB"),
+    ] {
+        let error = refused(&Scratch::new(&format!("bad-{part}").replace(' ', "-"), content));
+        assert_eq!(error.code(), code);
+        assert!(error.user_message().contains(part), "{error}");
+    }
+    assert_eq!(Scratch::new("whole", vec![b'a'; 64 * 1024]).load().unwrap().reveal().len(), 64 * 1024);
+    let gone = Scratch::new("gone", "x");
+    std::fs::remove_file(&gone.0).unwrap();
+    assert!(refused(&gone).user_message().contains("does not exist"));
+    assert!(load("file:/", None).unwrap_err().user_message().contains("not a regular file"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_everybody_may_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let scratch = Scratch::new("mode", "some-long-value");
+    let mode = |mode| std::fs::set_permissions(&scratch.0, std::fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o646);
+    assert_eq!(scratch.load().unwrap_err().code(), Code::SecretAccess);
+    mode(0o644);
+    assert!(scratch.load().is_ok());
+}
+
+#[test]
+fn a_path_cannot_break_a_line() {
+    let error = load("file:/no\nsuch\u{1b}[31m", None).unwrap_err();
+    assert!(error.user_message().contains("/no\\nsuch\\u001b[31m"), "{error}");
+}
+
+#[test]
+fn a_value_at_hand_becomes_a_secret_that_is_redacted() {
+    let value = format!("value-at-hand-{}", std::process::id());
+    let secret = from_value("vault:kv/x", format!("{value}\n"), Some(vec!["api.example.com".into()])).unwrap();
+    assert_eq!((secret.name(), secret.reveal()), ("vault:kv/x", value.as_str()));
+    assert_eq!(redact::scrub(&value), redact::MASK);
+    assert_eq!(from_value("x", " \n".into(), None).unwrap_err().code(), Code::SecretNotFound);
+}
+
+#[test]
+fn a_host_that_is_none_is_refused_before_anything_is_read() {
+    let error = load("env:BOTSEC_TEST_SURELY_UNSET", Some(vec!["not a host".into()])).unwrap_err();
+    assert_ne!(error.code(), Code::SecretNotFound);
 }
 
 #[test]
 fn equal_values_have_equal_fingerprints() {
     assert_eq!(fingerprint("abc"), fingerprint("abc"));
     assert_ne!(fingerprint("abc"), fingerprint("abd"));
+    assert!(fingerprint("").len() == 16 && fingerprint("").bytes().all(|b| b.is_ascii_hexdigit()));
+}
+
+proptest! {
+    #[test]
+    fn no_source_panics_or_is_repeated(source in "\\PC{12,60}") {
+        prop_assume!(!source.starts_with("file:") && !source.starts_with("env:"));
+        let error = load(&source, None).unwrap_err();
+        prop_assert!(!everything(&error).contains(&source));
+    }
 }

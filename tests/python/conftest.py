@@ -11,9 +11,8 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 import botsec
+import pytest
 from servers.api import Api
 from servers.hostile import Hostile
 from servers.tls import Authority

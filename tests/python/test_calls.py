@@ -35,7 +35,7 @@ def test_params_are_encoded_and_lists_repeat_their_key(client, api):
 
 @pytest.mark.parametrize(
     "value",
-    [{"a": [1, 2.5, None, True, "é\n\"\\"]}, [], "text", 0, 12345678901234567890123, {"n": {"m": [{}]}}],
+    [{"a": [1, 2.5, None, True, 'é\n"\\']}, [], "text", 0, 12345678901234567890123, {"n": {"m": [{}]}}],
 )
 def test_json_arrives_as_json(client, api, value):
     client.post("/x", json=value)
@@ -159,7 +159,7 @@ def test_check_may_be_a_callable(client, api):
 
 def test_an_error_is_generic_outside_and_full_inside(client, api, make_secret):
     secret = make_secret(SECRET)
-    api.on("/fail/{}".format(42), Reply(500, f"stack trace of {secret.reveal()}\x1b[2J at db01"))
+    api.on(f"/fail/{42}", Reply(500, f"stack trace of {secret.reveal()}\x1b[2J at db01"))
     with pytest.raises(botsec.StatusError) as caught:
         client.get("/fail/{id:int}", path={"id": 42}, params={"q": "typed-by-stranger"})
     error = caught.value

@@ -34,7 +34,9 @@ def test_a_header_cannot_end_its_line(client, api, headers):
     assert api.requests == []
 
 
-@pytest.mark.parametrize("name", ["Authorization", "cookie", "X-Api-Key", "Proxy-Authorization", "Host", "Content-Length"])
+@pytest.mark.parametrize(
+    "name", ["Authorization", "cookie", "X-Api-Key", "Proxy-Authorization", "Host", "Content-Length"]
+)
 def test_credentials_and_framing_are_no_plain_headers(client, api, name):
     with pytest.raises(TypeError):
         client.get("/x", headers={name: "value"})
@@ -86,7 +88,9 @@ def test_loopback_is_not_dialled_unless_opened(face, api):
     assert api.requests == []
 
 
-@pytest.mark.parametrize("url", ["https://169.254.169.254/", "https://[::ffff:169.254.169.254]/", "https://metadata.google.internal/"])
+@pytest.mark.parametrize(
+    "url", ["https://169.254.169.254/", "https://[::ffff:169.254.169.254]/", "https://metadata.google.internal/"]
+)
 def test_metadata_is_refused(face, url):
     with pytest.raises(botsec.AddressBlockedError):
         face.adopt(face.factory.open_web()).get(url)
@@ -94,7 +98,13 @@ def test_metadata_is_refused(face, url):
 
 @pytest.mark.parametrize(
     "url",
-    ["http://example.com/", "https://127.0.0.1/", "https://0x7f.1/", "https://user@example.com/", "https://example.com:8443/"],
+    [
+        "http://example.com/",
+        "https://127.0.0.1/",
+        "https://0x7f.1/",
+        "https://user@example.com/",
+        "https://example.com:8443/",
+    ],
 )
 def test_open_web_refuses_what_is_not_public_https(face, url):
     with pytest.raises((botsec.PolicyError, botsec.InputError)):

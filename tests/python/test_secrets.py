@@ -42,7 +42,14 @@ def test_a_file_is_a_source(tmp_path):
 
 def test_a_secret_prints_nothing(make_secret):
     secret = make_secret(VALUE)
-    for text in (repr(secret), str(secret), f"{secret}", f"{secret!r:>80}", "%s" % secret, pprint.pformat({"k": [secret]})):
+    for text in (
+        repr(secret),
+        str(secret),
+        f"{secret}",
+        f"{secret!r:>80}",
+        "%s" % (secret,),  # noqa: UP031
+        pprint.pformat({"k": [secret]}),
+    ):
         assert VALUE not in text
     assert str(secret).startswith("Secret('env:BOTSEC_TEST_KEY_")
     for spread in (pickle.dumps, copy.copy, copy.deepcopy, json.dumps, hash):
@@ -59,7 +66,11 @@ def test_a_secret_prints_nothing(make_secret):
     ("auth", "name", "expected"),
     [
         (lambda s: botsec.Bearer(s), "authorization", f"Bearer {VALUE}"),
-        (lambda s: botsec.Basic("me", s), "authorization", "Basic " + base64.b64encode(f"me:{VALUE}".encode()).decode()),
+        (
+            lambda s: botsec.Basic("me", s),
+            "authorization",
+            "Basic " + base64.b64encode(f"me:{VALUE}".encode()).decode(),
+        ),
         (lambda s: botsec.ApiKey(s), "x-api-key", VALUE),
         (lambda s: botsec.ApiKey(s, header="Authorization", prefix="Bot "), "authorization", f"Bot {VALUE}"),
         (lambda s: [botsec.ApiKey(s, header="A-Key"), botsec.Bearer(s)], "a-key", VALUE),

@@ -1,6 +1,19 @@
 """Never run: a type checker reads the public names as a user would write them."""
 
-from botsec import AsyncClient, Bearer, BotsecError, Client, Response, Retry, Secret, Throttle, Timeout, Tls, escape, secret
+from botsec import (
+    AsyncClient,
+    Bearer,
+    BotsecError,
+    Client,
+    Response,
+    Retry,
+    Secret,
+    Throttle,
+    Timeout,
+    Tls,
+    escape,
+    secret,
+)
 
 
 def sync() -> str:

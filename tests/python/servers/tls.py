@@ -33,7 +33,7 @@ class Authority:
         return self._contexts[key]
 
     def _make(self, names, alpn, expired, maximum) -> ssl.SSLContext:
-        past = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=2)
+        past = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=2)
         certificate = self._ca.issue_cert(*names, not_after=past) if expired else self._ca.issue_cert(*names)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_alpn_protocols(list(alpn))

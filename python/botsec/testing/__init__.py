@@ -1,0 +1,12 @@
+"""A loopback API over real TLS with a throw-away certificate authority, for tests of bots and for `botsec demo`.
+
+>>> from botsec.testing import LoopbackApi, Reply
+>>> with LoopbackApi({"/hello": Reply(json={"name": "world"})}) as api:
+...     with api.client() as client:
+...         client.get("/hello").json()
+{'name': 'world'}
+"""
+
+from botsec.testing._server import LoopbackApi, Received, Reply
+
+__all__ = ["LoopbackApi", "Received", "Reply"]
