@@ -198,3 +198,6 @@ fn percent_decode(segment: &str) -> Cow<'_, str> {
     }
     Cow::Owned(String::from_utf8_lossy(&out).into_owned())
 }
+
+#[cfg(test)]
+mod tests;

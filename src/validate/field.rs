@@ -12,7 +12,7 @@ pub enum Kind {
     Int(i64, i64),
     /// Any text that can be one path segment.
     Str,
-    /// `[A-Za-z0-9]`, then `-` and `_` as well; at most 128.
+    /// `[a-z0-9]`, then `-` and `_` as well; at most 128.
     Slug,
     /// A UUID in its canonical form (RFC 9562 §4).
     Uuid,
@@ -51,7 +51,7 @@ impl Kind {
             Self::Int(i64::MIN, i64::MAX) => "a whole number".to_owned(),
             Self::Int(low, high) => format!("a whole number from {low} to {high}"),
             Self::Str => "a text without control characters, not a path".to_owned(),
-            Self::Slug => "letters, digits, `-` and `_`".to_owned(),
+            Self::Slug => "small letters, digits, `-` and `_`".to_owned(),
             Self::Uuid => "a UUID".to_owned(),
             Self::Snowflake => "a numeric id".to_owned(),
             Self::Segments => "a list of texts".to_owned(),
@@ -143,8 +143,9 @@ fn is_snowflake(text: &str) -> bool {
 }
 
 fn is_slug(text: &str) -> bool {
-    let first = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
-    first && text.len() <= 128 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let first = text.bytes().next().is_some_and(plain);
+    first && text.len() <= 128 && text.bytes().all(|b| plain(b) || b == b'-' || b == b'_')
 }
 
 fn is_uuid(text: &str) -> bool {

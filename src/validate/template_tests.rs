@@ -117,6 +117,19 @@ fn missing_and_surplus_values_are_refused() {
     assert!(template.fill(&[("id".into(), Value::Int(1)), ("x".into(), Value::Int(2))]).is_err());
 }
 
+/// `tests/vectors/fields.json`: values that fit their type and values that do not.
+#[test]
+fn every_vector_is_judged_right() {
+    let rows = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/fields.json")).unwrap();
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&rows).unwrap();
+    assert!(rows.len() > 40);
+    for row in rows {
+        let template = format!("/x/{{v:{}}}", row["kind"].as_str().unwrap());
+        let fits = fill(&template, text(row["input"].as_str().unwrap())).is_ok();
+        assert_eq!(fits, row["valid"].as_bool().unwrap(), "{row}");
+    }
+}
+
 proptest! {
     #[test]
     fn a_filled_value_is_exactly_one_segment(value in "\\PC{0,40}|[%./\\\\2eE5cf]{0,12}") {
