@@ -52,9 +52,13 @@ endif
 python: $(VENV)/.extras
 	$(BIN)/python -m pytest
 
-bench: $(VENV)/.extras
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r benches/requirements.txt
-	$(BIN)/python benches/run.py
+# The wheel as it is released (thin LTO), beside its peers, in an environment of its own.
+bench: $(VENV)/.ready
+	rm -rf target/bench-wheels
+	$(BIN)/maturin build --profile wheel --quiet --out target/bench-wheels --interpreter $(BIN)/python
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r benches/requirements.txt target/bench-wheels/botsec-*.whl
+	.venv-bench/bin/python benches/run.py
 
 fmt: $(VENV)/.extras
 	cargo fmt
@@ -62,4 +66,4 @@ fmt: $(VENV)/.extras
 	$(BIN)/ruff format --quiet python tests examples
 
 clean:
-	rm -rf target $(VENV)
+	rm -rf target $(VENV) .venv-bench

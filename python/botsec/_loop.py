@@ -9,13 +9,19 @@ from botsec._core import Bridge
 _bridges: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Bridge]" = weakref.WeakKeyDictionary()
 
 
+_last: "tuple[weakref.ref[asyncio.AbstractEventLoop], Bridge] | None" = None
+
+
 def bridge() -> Bridge:
     """Return the running loop's bridge, made with the first call on that loop."""
+    global _last
     loop = asyncio.get_running_loop()
-    try:
-        return _bridges[loop]
-    except KeyError:
-        return _attach(loop)
+    # Most programs have one loop: remembering the last one spares them the weak dictionary.
+    if _last is not None and _last[0]() is loop:
+        return _last[1]
+    found = _bridges.get(loop) or _attach(loop)
+    _last = (weakref.ref(loop), found)
+    return found
 
 
 def _attach(loop: asyncio.AbstractEventLoop) -> Bridge:
@@ -55,6 +61,8 @@ async def _listen(made: Bridge) -> None:
 
 # A child of a fork has the parent's loops but none of their threads: it makes bridges of its own.
 def _forget() -> None:
+    global _last
+    _last = None
     _bridges.clear()
     _listeners.clear()
 

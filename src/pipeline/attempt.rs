@@ -83,7 +83,7 @@ impl Road<'_> {
             };
             trace.attempts += 1;
             let bucket = permit.bucket().clone();
-            let host = permitted.origin().host_text().into_owned();
+            let host = permitted.origin().clone();
             let result = match self.exchange(permitted, &mut permit, trace).await {
                 Ok(answer) => self.read(answer, begun, trace).await,
                 Err(trouble) => Err(trouble),
@@ -91,7 +91,7 @@ impl Road<'_> {
             drop(permit);
             let (outcome, failure) = match result {
                 Ok(Ok(response)) => {
-                    Budgets::of(&host, |budget| budget.succeed());
+                    Budgets::succeed(&host.host_text());
                     return Ok(response);
                 }
                 Ok(Err((outcome, failure))) => (outcome, failure),
@@ -104,7 +104,7 @@ impl Road<'_> {
                 // Everybody who shares the bucket stops, not this call alone.
                 bucket.block_until(clock::now() + wait.min(self.setup.rules.max_retry_after));
             }
-            match self.verdict(&outcome, &host, deadline, trace) {
+            match self.verdict(&outcome, &host.host_text(), deadline, trace) {
                 Verdict::Again(wait) => tokio::time::sleep(wait).await,
                 Verdict::Done => return self.last(failure),
                 Verdict::Stop { reason, retry_after } => return self.last(stopped(failure, &reason, retry_after)),

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -65,6 +65,7 @@ pub struct Setup {
     pub content_types: Option<Vec<String>>,
     /// Counters.
     pub stats: Stats,
+    own: OnceLock<Arc<Shared>>,
     buckets: Lock<HashMap<Origin, Arc<Shared>>>,
     closed: AtomicBool,
 }
@@ -86,7 +87,8 @@ impl Setup {
         follow_redirects: bool,
         content_types: Option<Vec<String>>,
     ) -> Self {
-        let (stats, buckets, closed) = (Stats::default(), Lock::default(), AtomicBool::new(false));
+        let (stats, own, buckets, closed) =
+            (Stats::default(), OnceLock::new(), Lock::default(), AtomicBool::new(false));
         Self {
             policy,
             auth,
@@ -98,6 +100,7 @@ impl Setup {
             follow_redirects,
             content_types,
             stats,
+            own,
             buckets,
             closed,
         }
@@ -105,14 +108,20 @@ impl Setup {
 
     /// The bucket of an origin: process-wide, by origin, secret fingerprint and key.
     pub fn bucket(&self, origin: &Origin) -> Arc<Shared> {
+        let own = self.policy.origin() == Some(origin);
+        if let Some(bucket) = self.own.get().filter(|_| own) {
+            return bucket.clone();
+        }
         if let Some(bucket) = self.buckets.lock().get(origin) {
             return bucket.clone();
         }
-        let own = self.policy.origin() == Some(origin);
         let secret = self.auth.iter().find_map(Auth::secret).filter(|_| own).map_or("", |secret| secret.fingerprint());
         let name = format!("{}|{secret}|{}", origin.authority(), self.throttle.key.as_deref().unwrap_or(""));
         let limits: &[Limit] = if own || self.policy.origin().is_none() { &self.throttle.limits } else { &[] };
         let bucket = Registry::get_or_create(&name, limits, self.throttle.max_queue);
+        if own {
+            return self.own.get_or_init(|| bucket).clone();
+        }
         let mut buckets = self.buckets.lock();
         if buckets.len() < MAX_BUCKETS {
             buckets.insert(origin.clone(), bucket.clone());

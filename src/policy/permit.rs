@@ -354,7 +354,7 @@ fn uri(origin: &Origin, target: Vec<u8>) -> Result<Uri, Error> {
     let target = http::uri::PathAndQuery::from_maybe_shared(bytes::Bytes::from(target)).map_err(|_| bad())?;
     let mut parts = http::uri::Parts::default();
     parts.scheme = Some(http::uri::Scheme::HTTPS);
-    parts.authority = Some(origin.authority().parse().map_err(|_| bad())?);
+    parts.authority = Some(origin.parsed_authority().clone());
     parts.path_and_query = Some(target);
     Uri::from_parts(parts).map_err(|_| bad())
 }

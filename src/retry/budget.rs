@@ -1,6 +1,7 @@
 //! How many retries a host deserves: a bucket of tokens that successes fill and retries empty.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::fork::Lock;
 
@@ -40,11 +41,21 @@ impl Budget {
 /// The budgets of all hosts of this process.
 pub struct Budgets;
 
+/// Whether any budget was ever touched: until then all are full, and a success has nothing to give back.
+static TOUCHED: AtomicBool = AtomicBool::new(false);
+
 static BUDGETS: Lock<Option<HashMap<String, Budget>>> = Lock::new(None);
 /// Hosts remembered; full budgets are forgotten first, since a new one is full again.
 const MAX_HOSTS: usize = 1024;
 
 impl Budgets {
+    /// A call to `host` succeeded.
+    pub fn succeed(host: &str) {
+        if TOUCHED.load(Ordering::Acquire) {
+            Self::of(host, Budget::succeed);
+        }
+    }
+
     /// Works on the budget of `host`.
     pub fn of<T>(host: &str, work: impl FnOnce(&mut Budget) -> T) -> T {
         let mut held = BUDGETS.lock();
@@ -55,6 +66,7 @@ impl Budgets {
         let mut fresh = Budget::default();
         let result = work(&mut fresh);
         if fresh.0 < FULL {
+            TOUCHED.store(true, Ordering::Release);
             if budgets.len() >= MAX_HOSTS {
                 budgets.retain(|_, budget| budget.0 < FULL);
             }

@@ -134,7 +134,7 @@ impl Transport {
     /// # Errors
     /// [`Trouble`] with a `TransportError` or `AddressBlockedError` inside. Dropping the future closes the exchange.
     pub async fn send(&self, request: PermittedRequest) -> Result<Reply, Trouble> {
-        let host = request.origin().host_text().into_owned();
+        let host = request.origin().clone();
         let dials = self.dials.load(Ordering::Relaxed);
         let answer = match &self.engine {
             Engine::Direct(pool) => match outgoing::direct(request) {
@@ -151,7 +151,7 @@ impl Transport {
             Err(failed) => {
                 let reused = self.dials.load(Ordering::Relaxed) == dials;
                 let mut trouble = fault::judge(&failed, reused);
-                trouble.error.add("host", host);
+                trouble.error.add("host", host.host_text());
                 Err(trouble)
             }
         }

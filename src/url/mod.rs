@@ -6,6 +6,9 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use http::uri::Authority;
 
 use crate::error::{Code, Error};
 
@@ -20,23 +23,41 @@ pub enum Host {
     V6(Ipv6Addr),
 }
 
-/// An https origin: host and port.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Origin {
+/// An https origin: host and port. Cheap to clone.
+#[derive(Clone)]
+pub struct Origin(Arc<Place>);
+
+struct Place {
     host: Host,
     port: u16,
-    authority: String,
+    authority: Authority,
+}
+
+impl PartialEq for Origin {
+    fn eq(&self, other: &Self) -> bool {
+        // An authority is the canonical text of host and port.
+        Arc::ptr_eq(&self.0, &other.0) || self.authority() == other.authority()
+    }
+}
+
+impl Eq for Origin {}
+
+impl std::hash::Hash for Origin {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.authority().hash(state);
+    }
 }
 
 impl Origin {
-    fn new(host: Host, port: u16) -> Self {
+    fn new(host: Host, port: u16) -> Result<Self, Error> {
         let name = match &host {
             Host::Name(name) => name.clone(),
             Host::V4(ip) => ip.to_string(),
             Host::V6(ip) => format!("[{ip}]"),
         };
-        let authority = if port == 443 { name } else { format!("{name}:{port}") };
-        Self { host, port, authority }
+        let text = if port == 443 { name } else { format!("{name}:{port}") };
+        let authority = Authority::from_maybe_shared(text).map_err(|_| refuse("a host that cannot be sent"))?;
+        Ok(Self(Arc::new(Place { host, port, authority })))
     }
 
     /// An origin as people write one: `cdn.example.com`, `localhost:8443`, `[::1]:8443`, `https://host`.
@@ -54,12 +75,12 @@ impl Origin {
 
     /// The host.
     pub fn host(&self) -> &Host {
-        &self.host
+        &self.0.host
     }
 
     /// The host as text, without a port; IPv6 without brackets.
     pub fn host_text(&self) -> Cow<'_, str> {
-        match &self.host {
+        match &self.0.host {
             Host::Name(name) => Cow::Borrowed(name),
             Host::V4(ip) => Cow::Owned(ip.to_string()),
             Host::V6(ip) => Cow::Owned(ip.to_string()),
@@ -68,24 +89,29 @@ impl Origin {
 
     /// The port.
     pub fn port(&self) -> u16 {
-        self.port
+        self.0.port
     }
 
     /// `host` or `host:port`; port 443 is left out.
     pub fn authority(&self) -> &str {
-        &self.authority
+        self.0.authority.as_str()
+    }
+
+    /// The same, ready for a request.
+    pub fn parsed_authority(&self) -> &Authority {
+        &self.0.authority
     }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.authority)
+        f.write_str(self.authority())
     }
 }
 
 impl fmt::Debug for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.authority)
+        f.write_str(self.authority())
     }
 }
 
@@ -165,7 +191,7 @@ impl SafeUrl {
             judge_authority(authority, &host)?;
         }
         let path = if parsed.path().is_empty() { "/" } else { parsed.path() };
-        Ok(Self { origin: Origin::new(host, port), path: path.to_owned(), query: parsed.query().map(str::to_owned) })
+        Ok(Self { origin: Origin::new(host, port)?, path: path.to_owned(), query: parsed.query().map(str::to_owned) })
     }
 
     /// Where it leads.
@@ -181,13 +207,13 @@ impl SafeUrl {
     /// The whole URL as it is sent. It may hold secrets: never print it.
     pub fn as_sent(&self) -> String {
         let query = self.query.as_deref().map(|query| format!("?{query}")).unwrap_or_default();
-        format!("https://{}{}{query}", self.origin.authority, self.path)
+        format!("https://{}{}{query}", self.origin.authority(), self.path)
     }
 }
 
 impl fmt::Debug for SafeUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "https://{}/…", self.origin.authority)
+        write!(f, "https://{}/…", self.origin.authority())
     }
 }
 
