@@ -80,7 +80,7 @@ pub(super) fn reset(text: &str, now: SystemTime) -> Option<Duration> {
     if let Some(number) = decimal(text) {
         let epoch = |since: Duration| {
             let at = SystemTime::UNIX_EPOCH.checked_add(since)?;
-            Some(at.duration_since(now).unwrap_or(Duration::ZERO))
+            Some(at.duration_since(now).unwrap_or(Duration::ZERO).min(FOR_EVER))
         };
         // No quota window is thirty years long: numbers of that size are dates.
         return match number.as_secs() {

@@ -74,6 +74,8 @@ fn resets_are_told_apart() {
     ] {
         assert!(of(text).is_some_and(|wait| (wait - expected).abs() < 1e-6), "{text} {:?}", of(text));
     }
+    // A date three thousand years ahead is no longer than any other absurd wait.
+    assert_eq!(reset("111111111111", now()), Some(FOR_EVER));
     for bad in [
         "-5s",
         "1m1m",
