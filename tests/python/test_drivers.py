@@ -44,6 +44,8 @@ def test_both_faces_have_the_same_methods_and_signatures():
 def test_ctrl_c_interrupts_a_waiting_call(authority, hostile):
     server = hostile(acts.stalls())
     body = """
+# A shell that starts tests in the background leaves SIGINT ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 client = make()
 threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 begun = time.monotonic()
