@@ -7,6 +7,8 @@ SOURCES := $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi'
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
 .PHONY: demo test bench lint fmt rust python clean
+# The steps share one target folder, and pytest's summary is the last line of `make test`.
+.NOTPARALLEL:
 
 demo: $(VENV)/.installed
 	$(BIN)/botsec demo
@@ -15,25 +17,28 @@ test: lint rust python
 
 $(VENV)/.ready:
 	@command -v cargo >/dev/null || { echo "botsec: cargo is missing; install Rust 1.95 or newer" >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "botsec: $(PYTHON) is older than 3.11" >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "botsec: a C compiler is missing; install gcc or clang" >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "botsec: $(PYTHON) is missing; install Python 3.11 or newer" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "botsec: $(PYTHON) is older than 3.11; name another, such as PYTHON=python3.13" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "botsec: $(PYTHON) has no venv; install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "maturin>=1.8,<2"
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.ready $(SOURCES)
 	rm -rf $(WHEELS)
-	$(BIN)/maturin build --release --quiet --out $(WHEELS) --interpreter $(BIN)/python
+	$(BIN)/maturin build --release --locked --quiet --out $(WHEELS) --interpreter $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(WHEELS)/botsec-*.whl
 	touch $@
 
 $(VENV)/.extras: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "botsec[test] @ file://$(abspath $(wildcard $(WHEELS)/botsec-*.whl))"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(echo $(WHEELS)/botsec-*.whl)[test]"
 	touch $@
 
 lint: $(VENV)/.extras
 	cargo fmt --check
-	cargo clippy --quiet --all-targets -- -D warnings
-	cargo clippy --quiet --all-targets --features python -- -D warnings
+	cargo clippy --quiet --locked --all-targets -- -D warnings
+	cargo clippy --quiet --locked --all-targets --features python -- -D warnings
 	$(BIN)/ruff check --quiet python tests examples
 	$(BIN)/ruff format --quiet --check python tests examples
 	$(BIN)/mypy python/botsec tests/typing
@@ -42,10 +47,10 @@ lint: $(VENV)/.extras
 # A debug build, so that overflow checks run; without Python, so that the core is shown to need none.
 rust:
 ifdef NEXTEST
-	cargo nextest run --no-fail-fast
-	cargo test --quiet --doc
+	cargo nextest run --locked --no-fail-fast
+	cargo test --quiet --locked --doc
 else
-	cargo test --quiet
+	cargo test --quiet --locked
 endif
 
 # Through the built wheel, not the source tree.
@@ -55,7 +60,7 @@ python: $(VENV)/.extras
 # The wheel as it is released (thin LTO), beside its peers, in an environment of its own.
 bench: $(VENV)/.ready
 	rm -rf target/bench-wheels
-	$(BIN)/maturin build --profile wheel --quiet --out target/bench-wheels --interpreter $(BIN)/python
+	$(BIN)/maturin build --profile wheel --locked --quiet --out target/bench-wheels --interpreter $(BIN)/python
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r benches/requirements.txt target/bench-wheels/botsec-*.whl
 	.venv-bench/bin/python benches/run.py

@@ -1,0 +1,20 @@
+//! Templates and values for their fields: a value never leaves its segment.
+#![no_main]
+
+use botsec::validate::{Route, Template, Value};
+
+libfuzzer_sys::fuzz_target!(|text: &str| {
+    let _ = Route::parse(text);
+    if let Ok(template) = Template::parse(text) {
+        assert_eq!(template.label(), text);
+        let _ = template.segments();
+    }
+    for kind in ["str", "slug", "uuid", "snowflake", "int", "int(1..100)"] {
+        let template = Template::parse(&format!("/a/{{v:{kind}}}/b")).unwrap();
+        let Ok(path) = template.fill(&[("v".to_owned(), Value::Text(text.to_owned()))]) else { continue };
+        let segments: Vec<&str> = path.split('/').collect();
+        let ["", "a", value, "b"] = segments[..] else { panic!("the value left its segment") };
+        assert!(!["", ".", ".."].contains(&value));
+        assert!(value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%@:".contains(&b)));
+    }
+});
