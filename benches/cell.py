@@ -1,190 +1,139 @@
-"""One measurement in a process of its own: `cell.py NAME KIND ORIGIN CA SECONDS IN_FLIGHT` prints one JSON object."""
+"""One measurement in a process of its own: `cell.py KIND PEER TARGET SECONDS IN_FLIGHT CORE` prints one JSON object.
+
+KIND is `sync`, `async`, `memory-sync` or `memory-async`; TARGET is a JSON object with the fields of `Target`. The
+process pins itself before it imports the peer, so that every thread the peer starts stays on the same core. CPU is that
+of the whole process, user and system, from the kernel's process clock: a peer's helper threads count.
+"""
 
 import asyncio
+import gc
 import json
 import os
-import resource
 import sys
 import time
 
-NAME, KIND, ORIGIN, CA, SECONDS, IN_FLIGHT = *sys.argv[1:5], float(sys.argv[5]), int(sys.argv[6])
-URL = f"{ORIGIN}/1k"
+import peers
+from peers import Target
+
+# Seconds of calls before the clock starts: connections stand, caches are warm.
+WARM_UP = 0.15
+# The memory case: growth over MEASURED requests after the first SETTLING, and over MEASURED more.
+SETTLING, MEASURED = 1_000, 9_000
+
+
+def main():
+    kind, peer, target, seconds, in_flight, core = sys.argv[1:]
+    os.sched_setaffinity(0, {int(core)})
+    target, seconds, in_flight = Target(**json.loads(target)), float(seconds), int(in_flight)
+    if kind == "sync":
+        result = measure_sync(checked(peers.SYNC[peer](target), target), seconds)
+    elif kind == "async":
+        result = asyncio.run(measure_async(peer, target, seconds, in_flight))
+    elif kind == "memory-sync":
+        result = grow_sync(checked(peers.SYNC[peer](target), target))
+    else:
+        result = asyncio.run(grow_async(peer, target, in_flight))
+    print(json.dumps(result), flush=True)
+    # Some peers hang or complain when they are torn down, which is not what is measured.
+    os._exit(0)
+
+
+def checked(call, target):
+    """The call itself, after it has shown once that it reads the whole body."""
+    length = call()
+    if length != target.length:
+        raise SystemExit(f"read {length} bytes of {target.length}")
+    return call
+
+
+def measure_sync(call, seconds):
+    end = time.perf_counter() + WARM_UP
+    while time.perf_counter() < end:
+        call()
+    count, clock = 0, time.perf_counter
+    cpu, begun = time.process_time_ns(), clock()
+    end = begun + seconds
+    while clock() < end:
+        call()
+        count += 1
+    return figures(count, clock() - begun, time.process_time_ns() - cpu)
+
+
+async def measure_async(peer, target, seconds, in_flight):
+    call = peers.ASYNC[peer](target)
+    if await call() != target.length:
+        raise SystemExit("the body was not read whole")
+    clock = time.perf_counter
+
+    async def work(end):
+        count = 0
+        while clock() < end:
+            await call()
+            count += 1
+        return count
+
+    async def all_for(seconds):
+        end = clock() + seconds
+        return sum(await asyncio.gather(*(asyncio.create_task(work(end)) for _ in range(in_flight))))
+
+    await all_for(2 * WARM_UP)
+    cpu, begun = time.process_time_ns(), clock()
+    count = await all_for(seconds)
+    return figures(count, clock() - begun, time.process_time_ns() - cpu)
+
+
+def figures(count, seconds, cpu_ns):
+    return {
+        "requests": count,
+        "seconds": round(seconds, 4),
+        "per_s": round(count / seconds, 1),
+        "cpu_us": round(cpu_ns / count / 1000, 3),
+    }
+
+
+def grow_sync(call):
+    def run(count):
+        for _ in range(count):
+            call()
+
+    marks = []
+    for count in (SETTLING, MEASURED, MEASURED):
+        run(count)
+        marks.append(resident())
+    return growth(*marks)
+
+
+async def grow_async(peer, target, in_flight):
+    call = peers.ASYNC[peer](target)
+
+    async def run(count):
+        left = iter(range(count))
+
+        async def work():
+            for _ in left:
+                await call()
+
+        await asyncio.gather(*(asyncio.create_task(work()) for _ in range(in_flight)))
+
+    marks = []
+    for count in (SETTLING, MEASURED, MEASURED):
+        await run(count)
+        marks.append(resident())
+    return growth(*marks)
+
+
+def growth(settled, end, later):
+    """MiB of growth; `later_mib` is that of as many requests again, which tells a step of the allocator from a leak."""
+    growth_mib, later_mib = (round(part / 2**20, 3) for part in (end - settled, later - end))
+    return {"requests": MEASURED, "growth_mib": growth_mib, "later_mib": later_mib}
 
 
 def resident():
+    """Bytes of this process that are in memory now."""
+    gc.collect()
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def sync_call():
-    if NAME == "botsec":
-        import botsec
-
-        client = botsec.Client(ORIGIN, networks="loopback", tls=botsec.Tls(ca_file=CA))
-        return lambda: len(client.get("/1k").content)
-    if NAME == "requests":
-        import requests
-
-        session = requests.Session()
-        session.verify, session.trust_env = CA, False
-        return lambda: len(session.get(URL).content)
-    if NAME == "httpx":
-        import ssl
-
-        import httpx
-
-        client = httpx.Client(verify=ssl.create_default_context(cafile=CA), trust_env=False)
-        return lambda: len(client.get(URL).content)
-    if NAME == "pyreqwest":
-        from pyreqwest.client import SyncClientBuilder
-
-        client = SyncClientBuilder().add_root_certificate_pem(open(CA, "rb").read()).build()
-        return lambda: len(client.get(URL).build().send().bytes())
-    if NAME == "primp":
-        import primp
-
-        client = primp.Client(ca_cert_file=CA)
-        return lambda: len(client.get(URL).content)
-    if NAME == "wreq":
-        import pathlib
-
-        import wreq.blocking
-
-        client = wreq.blocking.Client(tls_verify=pathlib.Path(CA))
-        return lambda: len(client.get(URL).bytes())
-    if NAME == "ry":
-        import ry
-
-        pem = ry.Certificate.from_pem(open(CA, "rb").read())
-        client = ry.BlockingClient(tls_certs_only=[pem])
-        return lambda: len(client.get(URL).bytes())
-    raise LookupError(NAME)
-
-
-def async_call():
-    if NAME == "botsec":
-        import botsec
-
-        client = botsec.AsyncClient(ORIGIN, networks="loopback", tls=botsec.Tls(ca_file=CA))
-
-        async def call():
-            return len((await client.get("/1k")).content)
-
-        return call
-    if NAME == "httpx":
-        import ssl
-
-        import httpx
-
-        client = httpx.AsyncClient(verify=ssl.create_default_context(cafile=CA), trust_env=False)
-
-        async def call():
-            return len((await client.get(URL)).content)
-
-        return call
-    if NAME == "aiohttp":
-        import ssl
-
-        import aiohttp
-
-        context = ssl.create_default_context(cafile=CA)
-        connector = aiohttp.TCPConnector(ssl=context, limit=0)
-        session = aiohttp.ClientSession(connector=connector)
-
-        async def call():
-            async with session.get(URL) as response:
-                return len(await response.read())
-
-        return call
-    if NAME == "pyreqwest":
-        from pyreqwest.client import ClientBuilder
-
-        client = ClientBuilder().add_root_certificate_pem(open(CA, "rb").read()).build()
-
-        async def call():
-            return len(await (await client.get(URL).build().send()).bytes())
-
-        return call
-    if NAME == "primp":
-        import primp
-
-        client = primp.AsyncClient(ca_cert_file=CA)
-
-        async def call():
-            return len((await client.get(URL)).content)
-
-        return call
-    if NAME == "wreq":
-        import pathlib
-
-        import wreq
-
-        client = wreq.Client(tls_verify=pathlib.Path(CA))
-
-        async def call():
-            return len(await (await client.get(URL)).bytes())
-
-        return call
-    if NAME == "ry":
-        import ry
-
-        client = ry.Client(tls_certs_only=[ry.Certificate.from_pem(open(CA, "rb").read())])
-
-        async def call():
-            return len(await (await client.get(URL)).bytes())
-
-        return call
-    raise LookupError(NAME)
-
-
-def measured(count, begun, before):
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"requests": count, "per_s": count / (time.perf_counter() - begun), "cpu_us": cpu / count * 1e6}
-
-
-def run_sync():
-    call = sync_call()
-    end = time.perf_counter() + 0.15
-    while time.perf_counter() < end:
-        assert call() == 1024
-    before, begun, count = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter(), 0
-    while time.perf_counter() - begun < SECONDS:
-        assert call() == 1024
-        count += 1
-    return measured(count, begun, before)
-
-
-async def run_async():
-    call = async_call()
-
-    async def work(end):
-        count = 0
-        while time.perf_counter() < end:
-            assert await call() == 1024
-            count += 1
-        return count
-
-    async def all_of(seconds):
-        end = time.perf_counter() + seconds
-        return sum(await asyncio.gather(*(asyncio.create_task(work(end)) for _ in range(IN_FLIGHT))))
-
-    await all_of(0.3)
-    before, begun = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-    count = await all_of(SECONDS)
-    return measured(count, begun, before)
-
-
-def run_memory():
-    call = sync_call()
-    for _ in range(1000):
-        call()
-    start = resident()
-    for _ in range(9000):
-        call()
-    return {"growth_mib": (resident() - start) / 2**20}
-
-
-result = {"sync": run_sync, "async": lambda: asyncio.run(run_async()), "memory": run_memory}[KIND]()
-print(json.dumps(result), flush=True)
-os._exit(0)
+if __name__ == "__main__":
+    main()

@@ -1,216 +1,115 @@
-"""Compare botsec with a native reqwest loop and with its peers, in interleaved rounds, over loopback TLS (nginx).
+"""Compare botsec with a native reqwest loop and with its peers, over loopback TLS, in interleaved rounds.
 
-Writes `benches/results/DATE.json` and prints tables of medians and ratios. Needs nginx (Debian: nginx-light), cargo, and
-`benches/requirements.txt`; a peer that cannot run is reported, not left out in silence.
+Prints markdown tables and writes `benches/results/DATE.json`. Needs nginx (Debian: nginx-light), cargo and
+`benches/requirements.txt`. What cannot run is in the tables with the reason. `METHOD.md` says how it is measured, and
+why so.
 """
 
 import argparse
 import datetime
-import importlib.metadata
 import json
 import os
 import platform
 import random
-import shutil
-import socket
-import statistics
+import signal
 import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 
-import trustme
+import bars
+import cases
+import server
+from figures import table
 
-HERE = Path(__file__).parent
-PEERS = {
-    "sync": ["botsec", "native", "primp", "wreq", "pyreqwest", "ry", "httpx", "requests"],
-    "async": ["botsec", "native", "ry", "wreq", "pyreqwest", "aiohttp", "primp", "httpx"],
-}
-CONFIG = """
-daemon off; worker_processes 1; worker_cpu_affinity {mask}; pid {folder}/pid; error_log /dev/null crit;
-events {{ worker_connections 4096; }}
-http {{
-  access_log off; keepalive_requests 1000000000; keepalive_timeout 300s; sendfile on; tcp_nodelay on;
-  client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
-  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {folder}/chain.pem; ssl_certificate_key {folder}/key.pem;
-    ssl_protocols TLSv1.3; root {folder}/www; }}
-}}
-"""
-
-
-class Server:
-    """One nginx worker on one core."""
-
-    def __init__(self, folder, core):
-        ca = trustme.CA()
-        leaf = ca.issue_cert("localhost")
-        self.ca = str(folder / "ca.pem")
-        ca.cert_pem.write_to_path(self.ca)
-        leaf.private_key_pem.write_to_path(str(folder / "key.pem"))
-        (folder / "chain.pem").write_bytes(b"".join(part.bytes() for part in leaf.cert_chain_pems))
-        (folder / "www").mkdir()
-        (folder / "www" / "1k").write_bytes(b"x" * 1024)
-        os.chmod(folder, 0o755)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        (folder / "nginx.conf").write_text(CONFIG.format(folder=folder, port=port, mask=format(1 << core, "b")))
-        self.process = subprocess.Popen(
-            ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")], stderr=subprocess.DEVNULL
-        )
-        self.origin = f"https://localhost:{port}"
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    return
-            time.sleep(0.05)
-        raise SystemExit("nginx did not start")
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
-
-
-def native():
-    target = HERE.parent / "target" / "bench-native"
-    manifest = str(HERE / "native" / "Cargo.toml")
-    subprocess.run(
-        ["cargo", "build", "--release", "--quiet", "--manifest-path", manifest, "--target-dir", str(target)], check=True
-    )
-    return str(target / "release" / "botsec-bench-native")
-
-
-def cell(name, kind, server, binary, seconds, in_flight, core):
-    """One measurement on one core, or why there is none."""
-    if name == "native":
-        import resource
-
-        command = [binary, kind, f"{server.origin}/1k", server.ca, str(seconds), str(in_flight)]
-        before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        done = subprocess.run(["taskset", "-c", str(core), *command], capture_output=True, text=True, timeout=60)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        if done.returncode:
-            return {"error": done.stderr.strip().splitlines()[-1][:100]}
-        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        count = int(done.stdout)
-        return {
-            "requests": count,
-            "per_s": count / seconds,
-            "cpu_us": cpu / count * 1e6,
-            "wall": time.perf_counter() - begun,
-        }
-    command = [
-        sys.executable,
-        str(HERE / "cell.py"),
-        name,
-        kind,
-        server.origin,
-        server.ca,
-        str(seconds),
-        str(in_flight),
-    ]
-    try:
-        done = subprocess.run(["taskset", "-c", str(core), *command], capture_output=True, text=True, timeout=60)
-    except subprocess.TimeoutExpired:
-        return {"error": "timed out"}
-    if done.returncode or not done.stdout:
-        return {"error": (done.stderr.strip().splitlines() or ["no output"])[-1][:100]}
-    return json.loads(done.stdout)
-
-
-def interval(ours, theirs):
-    """A 95 % bootstrap interval of the ratio of medians."""
-    dice = random.Random(1)
-    ratios = sorted(
-        statistics.median(dice.choices(ours, k=len(ours))) / statistics.median(dice.choices(theirs, k=len(theirs)))
-        for _ in range(2000)
-    )
-    return ratios[50], ratios[-50]
-
-
-def compare(kind, figure, server, binary, arguments, core):
-    results = {name: [] for name in PEERS[kind]}
-    errors = {}
-    for _ in range(arguments.rounds):
-        for name in random.sample(PEERS[kind], len(PEERS[kind])):
-            if name in errors:
-                continue
-            result = cell(name, kind, server, binary, arguments.seconds, 64, core)
-            if "error" in result:
-                errors[name] = result["error"]
-            else:
-                results[name].append(result[figure])
-    print(f"\n| {kind} | {figure}, median | botsec's ratio to it | 95 % interval |\n|---|---|---|---|")
-    medians = {name: statistics.median(values) for name, values in results.items() if values}
-    for name in sorted(medians, key=medians.get, reverse=figure == "per_s"):
-        ratio = medians["botsec"] / medians[name]
-        low, high = interval(results["botsec"], results[name])
-        print(f"| {name} | {medians[name]:,.1f} | {ratio:.2f} | {low:.2f} to {high:.2f} |")
-    for name, why in errors.items():
-        print(f"| {name} | not run: {why} | | |")
-    return {"medians": medians, "all": results, "errors": errors}
-
-
-def imports():
-    """Milliseconds and MiB that an import costs over a bare interpreter."""
-    code = "import sys,time,os;t=time.perf_counter();{};d=time.perf_counter()-t;print(d*1e3, int(open('/proc/self/statm').read().split()[1])*4096/2**20)"
-
-    def best(statement):
-        runs = [
-            subprocess.run([sys.executable, "-I", "-c", code.format(statement)], capture_output=True, text=True)
-            for _ in range(9)
-        ]
-        numbers = [tuple(map(float, run.stdout.split())) for run in runs if run.returncode == 0]
-        return tuple(statistics.median(column) for column in zip(*numbers)) if numbers else None
-
-    bare = best("pass")
-    print("\n| import | ms over bare | MiB over bare |\n|---|---|---|")
-    out = {}
-    for name in ["botsec", "httpx", "requests", "aiohttp", "pyreqwest.client", "ry", "wreq", "primp"]:
-        found = best(f"import {name}")
-        if found is None:
-            print(f"| {name} | not run | |")
-            continue
-        out[name] = (found[0] - bare[0], found[1] - bare[1])
-        print(f"| {name} | {out[name][0]:.1f} | {out[name][1]:.1f} |")
-    return out
+HERE = Path(__file__).resolve().parent
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.0)
+    arguments = parse()
+    # So that an ended run ends its server too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    wanted = arguments.only or cases.DEFAULT
+    programs = build_native()
+    report = {"machine": machine(), "rounds": arguments.rounds, "seconds": arguments.seconds, "cases": {}}
+    print(table(["what", "version"], [[name, value] for name, value in report["machine"].items()]), flush=True)
+    with server.Server(server.cores()[0]) as running:
+        bench = cases.Bench(running, programs, arguments.rounds, arguments.seconds)
+        interleave([case for name in wanted for case in [cases.TIMED.get(name)] if case], bench, report["cases"])
+        for name in wanted:
+            if name in cases.OTHERS:
+                report["cases"][name] = cases.OTHERS[name](bench)
+    for name in wanted:
+        print("\n" + cases.show(name, report["cases"][name]))
+    report["bars"] = bars.judge(report)
+    if report["bars"]:
+        print("\n" + table(["bar", "wanted", "reached", "verdict"], report["bars"]))
+    print(f"\nwritten: {write(report, arguments.out)}")
+    return arguments.gate and any(row[3] == "missed" for row in report["bars"])
+
+
+def parse():
+    names = [*cases.TIMED, *cases.OTHERS]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default 5)")
+    parser.add_argument("--seconds", type=float, default=0.6, help="measured seconds of one cell (default 0.6)")
+    parser.add_argument(
+        "--only", action="append", choices=names, metavar="CASE", help=f"one of {', '.join(names)}; repeatable"
+    )
+    parser.add_argument("--out", type=Path, default=HERE / "results", help="folder of the JSON report")
+    parser.add_argument("--gate", action="store_true", help="exit 1 when a bar is missed beyond noise")
     arguments = parser.parse_args()
-    if shutil.which("nginx") is None:
-        raise SystemExit("nginx is missing: apt-get install nginx-light")
-    versions = {}
-    for name in ["botsec", "httpx", "requests", "aiohttp", "pyreqwest", "ry", "wreq", "primp"]:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = "missing"
-    binary = native()
-    date = datetime.date.today().isoformat()
-    print(f"{date}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}")
-    with tempfile.TemporaryDirectory() as folder:
-        server = Server(Path(folder), core=0)
-        try:
-            # CPU per request: client and server share a core. Requests per second: a core each.
-            report = {
-                "sync": compare("sync", "cpu_us", server, binary, arguments, core=0),
-                "async": compare("async", "per_s", server, binary, arguments, core=os.cpu_count() - 1),
-                "import": imports(),
-                "memory": cell("botsec", "memory", server, binary, 1, 1, 0),
-            }
-        finally:
-            server.stop()
-    print(f"\nmemory: {report['memory']}")
-    (HERE / "results").mkdir(exist_ok=True)
-    report |= {"date": date, "versions": versions}
-    (HERE / "results" / f"{date}.json").write_text(json.dumps(report, indent=1))
+    if arguments.rounds < 1 or arguments.seconds <= 0:
+        parser.error("--rounds and --seconds must be positive")
+    return arguments
+
+
+def build_native():
+    """The native programs by name, or the reason why there are none."""
+    target = HERE.parent / "target" / "bench-native"
+    manifest = HERE / "native" / "Cargo.toml"
+    command = ["cargo", "build", "--release", "--quiet", "--manifest-path", manifest, "--target-dir", target]
+    try:
+        built = subprocess.run(command, capture_output=True, text=True)
+    except FileNotFoundError:
+        return {"error": "cargo is missing"}
+    if built.returncode:
+        return {"error": cases.reason(built.stderr)}
+    return {name: str(target / "release" / name) for name in ("native", "judge")}
+
+
+def machine():
+    """What the figures were taken with."""
+    model = "unknown"
+    with open("/proc/cpuinfo") as file:
+        model = next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), model)
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "processor": f"{model}, {len(os.sched_getaffinity(0))} cores",
+        "kernel": platform.release(),
+        "load before": f"{os.getloadavg()[0]:.2f}",
+        "Python": platform.python_version(),
+        "nginx": server.version(),
+        **cases.versions(),
+    }
+
+
+def interleave(timed, bench, into):
+    """Every cell of every case once per round, in a new random order each time."""
+    for case in timed:
+        into[case.name] = case.report()
+    cells = [(case, peer) for case in timed for peer in case.peers]
+    for number in range(bench.rounds):
+        for case, peer in random.sample(cells, len(cells)):
+            case.add(into[case.name], peer, bench.cell(case, peer))
+        print(f"round {number + 1} of {bench.rounds}", file=sys.stderr, flush=True)
+
+
+def write(report, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{datetime.date.today().isoformat()}.json"
+    file.write_text(json.dumps(report, indent=1) + "\n")
+    return file
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,0 +1,184 @@
+//! What judging costs: `pipeline::send` against `transport::send` of requests that were judged beforehand.
+//!
+//! `judge ORIGIN PATH CA_FILE SECONDS` prints one JSON object. Both roads use one transport and one runtime and
+//! read the whole body under the same limits; short slices of each alternate, so that drift of the machine cancels out. The
+//! difference is everything botsec does about a request: validate, policy, throttle, deadlines, learning, retry rules, event.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use botsec::client::{Options, Parts, Scope};
+use botsec::pipeline::{self, Call, Content, Times};
+use botsec::policy::PermittedRequest;
+use botsec::retry::Rules;
+use botsec::transport::{Limits, Tls, Transport};
+use botsec::validate::{Body, Request, Route, Target, ValidRequest};
+use botsec_bench_native::{Fallible, cpu_time};
+use http::Method;
+use tokio::runtime::{Builder, Runtime};
+
+/// Requests of one slice: some 10 ms.
+const SLICE: usize = 500;
+/// Slices of each road before the clock counts.
+const WARM_UP: usize = 4;
+
+fn main() -> ExitCode {
+    match measure() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure() -> Fallible<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [origin, path, ca, seconds] = arguments.as_slice() else {
+        return Err("ORIGIN PATH CA_FILE SECONDS".into());
+    };
+    let seconds = Duration::try_from_secs_f64(seconds.parse()?)?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let bench = Bench::new(origin, path, ca)?;
+    for _ in 0..WARM_UP {
+        bench.judged(&runtime)?;
+        bench.bare(&runtime)?;
+    }
+    let (mut judged, mut bare) = (Vec::new(), Vec::new());
+    let begun = Instant::now();
+    while begun.elapsed() < seconds {
+        judged.push(bench.judged(&runtime)?);
+        bare.push(bench.bare(&runtime)?);
+    }
+    let judging = bench.judging_alone()?;
+    let mut apart: Vec<f64> = judged.iter().zip(&bare).map(|(judged, bare)| judged - bare).collect();
+    println!(
+        r#"{{"requests": {}, "judged_us": {:.3}, "bare_us": {:.3}, "cpu_us": {:.3}, "judges_alone_us": {judging:.3}}}"#,
+        judged.len() * SLICE,
+        median(&mut judged),
+        median(&mut bare),
+        median(&mut apart),
+    );
+    Ok(())
+}
+
+/// A client with botsec's defaults, and one request.
+struct Bench {
+    parts: Parts,
+    transport: Transport,
+    route: Arc<Route>,
+    limits: Limits,
+}
+
+impl Bench {
+    fn new(origin: &str, path: &str, ca: &str) -> Fallible<Self> {
+        let times =
+            Times { total: Duration::from_secs(90), connect: Duration::from_secs(5), read: Duration::from_secs(30) };
+        let limits = Limits { max_bytes: 32 * 1024 * 1024, read_timeout: times.read };
+        let options = Options {
+            scope: Scope::Base(Some(origin.to_owned())),
+            auth: Vec::new(),
+            allow: Some(vec![format!("GET {path}")]),
+            hosts: Vec::new(),
+            networks: vec![(None, vec!["loopback".to_owned()])],
+            rate: Vec::new(),
+            max_wait: Duration::from_secs(300),
+            max_queue: 10_000,
+            throttle_key: None,
+            rules: Rules::default(),
+            times,
+            tls: Tls::new(Some(ca.as_ref()), true, false).map_err(said)?,
+            proxy: None,
+            headers: Vec::new(),
+            max_bytes: limits.max_bytes,
+            follow_redirects: true,
+            local_address: None,
+            user_agent: None,
+            content_types: None,
+        };
+        let parts = options.build().map_err(said)?;
+        let transport = Transport::new(&parts.settings).map_err(said)?;
+        let route = parts.routes.parse(path).map_err(said)?;
+        Ok(Self { parts, transport, route, limits })
+    }
+
+    fn request(&self) -> Request {
+        Request {
+            method: Method::GET,
+            target: Target::Template(self.route.clone(), Vec::new()),
+            params: Vec::new(),
+            headers: Vec::new(),
+            body: Body::Empty,
+            content_type: None,
+            idempotency_key: None,
+        }
+    }
+
+    fn permitted(&self) -> Fallible<PermittedRequest> {
+        let setup = &self.parts.setup;
+        let request = ValidRequest::parse(self.request()).map_err(said)?;
+        Ok(setup.policy.permit(&request, &setup.auth, &setup.defaults).map_err(said)?)
+    }
+
+    /// CPU microseconds per request of the whole road.
+    fn judged(&self, runtime: &Runtime) -> Fallible<f64> {
+        per_request(|| {
+            for _ in 0..SLICE {
+                let options = pipeline::Options { check: true, ..Default::default() };
+                let call = Call { request: self.request(), options, signers: None };
+                let outcome = runtime.block_on(pipeline::send(&self.parts.setup, &self.transport, call));
+                match outcome.result.map_err(|failure| said(failure.error))?.content {
+                    Content::Read(body) if !body.is_empty() => {}
+                    _ => return Err("the body was not read whole".into()),
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The same of the transport alone.
+    fn bare(&self, runtime: &Runtime) -> Fallible<f64> {
+        let requests = (0..SLICE).map(|_| self.permitted()).collect::<Fallible<Vec<_>>>()?;
+        per_request(|| {
+            for request in requests {
+                let body = runtime.block_on(async {
+                    let mut reply = self.transport.send(request).await.map_err(|trouble| said(trouble.error))?;
+                    reply.body.collect(&self.limits).await.map_err(said)
+                })?;
+                if body.is_empty() {
+                    return Err("the body was not read whole".into());
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The same of validation and policy with no network in between.
+    fn judging_alone(&self) -> Fallible<f64> {
+        let rounds = (0..20).map(|_| {
+            per_request(|| {
+                for _ in 0..SLICE {
+                    std::hint::black_box(self.permitted()?);
+                }
+                Ok(())
+            })
+        });
+        Ok(median(&mut rounds.collect::<Fallible<Vec<_>>>()?))
+    }
+}
+
+fn per_request(slice: impl FnOnce() -> Fallible<()>) -> Fallible<f64> {
+    let before = cpu_time();
+    slice()?;
+    Ok(cpu_time().saturating_sub(before).as_secs_f64() * 1e6 / SLICE as f64)
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn said(error: botsec::error::Error) -> String {
+    format!("{}: {}", error.code().as_str(), error)
+}
