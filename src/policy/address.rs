@@ -69,8 +69,14 @@ fn judge_v6(ip: Ipv6Addr) -> Result<(), Blocked> {
     if (a, b, c, d) == (0, 0, 0, 0) && (e, f) != (0, 0xffff) {
         return Err(Blocked("IPv4-compatible or translated (RFC 4291)"));
     }
-    let public = a & 0xe000 == 0x2000 || (a, b, c, d, e, f) == (0, 0, 0, 0, 0, 0xffff) || (a, b) == (0x64, 0xff9b);
+    let public = a & 0xe000 == 0x2000 || (a, b, c, d, e, f) == (0, 0, 0, 0, 0, 0xffff) || is_nat64(ip);
     if public { Ok(()) } else { Err(Blocked("not global unicast (RFC 4291)")) }
+}
+
+/// NAT64's well-known prefix (RFC 6052 §2.1). Its neighbours are not assigned.
+fn is_nat64(ip: Ipv6Addr) -> bool {
+    let [a, b, c, d, e, f, ..] = ip.segments();
+    (a, b, c, d, e, f) == (0x64, 0xff9b, 0, 0, 0, 0)
 }
 
 fn is_teredo(ip: Ipv6Addr) -> bool {
@@ -79,7 +85,7 @@ fn is_teredo(ip: Ipv6Addr) -> bool {
 }
 
 /// Every IPv4 address that `ip` may be taken for by some translator on the way.
-fn embedded(ip: Ipv6Addr) -> [Option<Ipv4Addr>; 3] {
+fn embedded(ip: Ipv6Addr) -> [Option<Ipv4Addr>; 4] {
     let [a, b, c, d, e, f, g, h] = ip.segments();
     let of = |high: u16, low: u16| {
         let ([w, x], [y, z]) = (high.to_be_bytes(), low.to_be_bytes());
@@ -90,17 +96,18 @@ fn embedded(ip: Ipv6Addr) -> [Option<Ipv4Addr>; 3] {
     let isatap = if matches!(e, 0 | 0x200) && f == 0x5efe { low } else { None };
     match (a, b, c, d, e, f) {
         // mapped, compatible, translated, and NAT64's well-known prefix
-        (0, 0, 0, 0, 0, 0xffff | 0) | (0, 0, 0, 0, 0xffff, 0) | (0x64, 0xff9b, 0, 0, 0, 0) => [low, None, None],
+        (0, 0, 0, 0, 0, 0xffff | 0) | (0, 0, 0, 0, 0xffff, 0) | (0x64, 0xff9b, 0, 0, 0, 0) => [low, None, None, None],
         // NAT64's local-use prefix (RFC 8215): /96 and the shorter forms of RFC 6052
         (0x64, 0xff9b, 1, ..) => {
             let ([d0, d1], [_, e1], [f0, f1], [g0, _]) =
                 (d.to_be_bytes(), e.to_be_bytes(), f.to_be_bytes(), g.to_be_bytes());
-            [low, Some(Ipv4Addr::new(d0, d1, e1, f0)), Some(Ipv4Addr::new(e1, f0, f1, g0))]
+            let [at_48, at_56, at_64] = [[d0, d1, e1, f0], [d1, e1, f0, f1], [e1, f0, f1, g0]].map(Ipv4Addr::from);
+            [low, Some(at_48), Some(at_56), Some(at_64)]
         }
-        (0x2002, ..) => [of(b, c), isatap, None],
+        (0x2002, ..) => [of(b, c), isatap, None, None],
         // Teredo: server as it is, client inverted (RFC 4380 §4)
-        (0x2001, 0, ..) => [of(c, d), of(!g, !h), isatap],
-        _ => [isatap, None, None],
+        (0x2001, 0, ..) => [of(c, d), of(!g, !h), isatap, None],
+        _ => [isatap, None, None, None],
     }
 }
 

@@ -64,6 +64,15 @@ fn every_embedding_of_a_private_address_is_decoded() {
 }
 
 #[test]
+fn what_no_registry_assigns_is_refused() {
+    for ip in
+        ["64:ff9b::1:808:808", "64:ff9b:2::1", "64:ff9b:1::8.8.8.8", "4000::1", "1::1", "e000::1", "::2", "::8.8.8.8"]
+    {
+        assert!(blocked(ip), "{ip}");
+    }
+}
+
+#[test]
 fn embeddings_of_public_addresses_that_a_translator_serves_pass() {
     assert!(!blocked("64:ff9b::8.8.8.8"));
     assert!(!blocked("::ffff:8.8.8.8"));
@@ -79,12 +88,30 @@ fn metadata_is_known_in_every_spelling() {
         "100.100.100.200",
         "168.63.129.16",
         "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::169.254.169.254",
+        "64:ff9b:1:a9fe:a9:fe00::",
+        "64:ff9b:1:a9:fe:a9fe::",
+        "64:ff9b:1:0:a9:fea9:fe00:0",
+        "2002:a9fe:a9fe::1",
     ] {
         assert!(is_metadata(ip.parse().unwrap()), "{ip}");
     }
 }
 
 proptest! {
+    #[test]
+    fn only_global_unicast_and_two_embeddings_pass(high in any::<u64>(), low in any::<u64>(), shape in 0usize..4) {
+        let bits = (u128::from(high) << 64) | u128::from(low);
+        let nat64 = 0x64_ff9b << 96;
+        let shapes = [bits, (bits & 0xffff_ffff) | nat64, (bits >> 32) | nat64, bits >> 80];
+        let ip = Ipv6Addr::from(*shapes.get(shape).unwrap());
+        if judge(ip.into()).is_ok() {
+            let [a, b, c, d, e, f, ..] = ip.segments();
+            let embedding = matches!((a, b, c, d, e, f), (0x64, 0xff9b, 0, 0, 0, 0) | (0, 0, 0, 0, 0, 0xffff));
+            prop_assert!(embedding || (0x2000..0x4000).contains(&a), "{}", ip);
+        }
+    }
+
     #[test]
     fn a_private_address_is_refused_in_every_form(last in any::<[u8; 3]>()) {
         let inner = Ipv4Addr::new(10, last[0], last[1], last[2]);

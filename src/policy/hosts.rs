@@ -25,7 +25,9 @@ impl HostRule {
         };
         let origin = Origin::parse(rest).map_err(|error| error.saying("An entry of `hosts` is not a host."))?;
         match origin.host() {
-            Host::Name(name) if name.contains('.') => Ok(Self::Below(name.clone(), origin.port())),
+            Host::Name(name) if name.contains('.') && !rest.contains("://") => {
+                Ok(Self::Below(name.clone(), origin.port()))
+            }
             _ => Err(Error::new(Code::UsageValue).saying("A wildcard in `hosts` needs at least two labels after it.")),
         }
     }
@@ -60,7 +62,9 @@ mod tests {
         assert!(!permits("*.example.org", "evilexample.org"));
         assert!(!permits("*.example.org", "a.example.org:8443"));
         assert!(HostRule::parse("*.com").is_err());
-        assert!(HostRule::parse("*").is_err());
+        for bad in ["*", "*.*.example.org", "a.*.org", "*example.org", "*.127.0.0.1", "*.https://example.org"] {
+            assert!(HostRule::parse(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

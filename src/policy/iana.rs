@@ -1,5 +1,5 @@
-//! The IANA special-purpose address registries as data, read on 2026-11-23, and the addresses where clouds keep
-//! credentials.
+//! The IANA special-purpose address registries as data, as known on 2026-11-23, and the addresses where clouds keep
+//! credentials. The rows were written down from the RFCs they name and were not yet compared with the registries' own files.
 //!
 //! Sources: iana-ipv4-special-registry, iana-ipv6-special-registry, RFC 6890, and the providers' own documentation.
 
@@ -34,6 +34,7 @@ pub(super) const V4: &[Block4] = &[
 pub(super) const V6: &[Block6] = &[
     Block6([0, 0, 0, 0, 0, 0, 0, 0], 128, "unspecified (RFC 4291)"),
     Block6([0, 0, 0, 0, 0, 0, 0, 1], 128, "loopback (RFC 4291)"),
+    Block6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48, "local-use translation (RFC 8215)"),
     Block6([0x100, 0, 0, 0, 0, 0, 0, 0], 64, "discard only (RFC 6666)"),
     Block6([0x100, 0, 0, 1, 0, 0, 0, 0], 64, "dummy prefix (RFC 9780)"),
     Block6([0x2001, 1, 0, 0, 0, 0, 0, 0], 32, "protocol anycast (RFC 7723)"),
@@ -56,7 +57,7 @@ pub(super) const V6: &[Block6] = &[
 ];
 
 /// Where clouds hand out credentials to whoever asks: AWS, GCP and Azure, ECS, EKS, Alibaba, Azure's wire server,
-/// Oracle, OpenStack; and their IPv6 twins.
+/// Oracle, Scaleway, Tencent; and their IPv6 twins.
 pub(super) const METADATA_V4: &[[u8; 4]] = &[
     [169, 254, 169, 254],
     [169, 254, 169, 253],
@@ -66,11 +67,14 @@ pub(super) const METADATA_V4: &[[u8; 4]] = &[
     [100, 100, 100, 200],
     [168, 63, 129, 16],
     [192, 0, 0, 192],
+    [169, 254, 42, 42],
+    [169, 254, 0, 23],
 ];
 pub(super) const METADATA_V6: &[[u16; 8]] = &[
     [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254],
     [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x253],
     [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23],
+    [0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42],
     [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254],
     [0xfe80, 0, 0, 0, 0, 0, 0xa9fe, 0xa9fe],
 ];
@@ -83,6 +87,7 @@ pub(super) const METADATA_NAMES: &[&str] = &[
     "instance-data.ec2.internal",
     "instance-data",
     "metadata.tencentyun.com",
+    "api.metadata.cloud.ibm.com",
     "metadata",
 ];
 

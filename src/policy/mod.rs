@@ -32,7 +32,7 @@ use std::borrow::Cow;
 use crate::error::{Code, Error};
 use crate::url::{Host, Origin, SafeUrl};
 use hosts::HostRule;
-use route::Pattern;
+use route::{Pair, Pattern};
 
 /// What one client may do.
 #[derive(Debug)]
@@ -148,18 +148,12 @@ impl Policy {
     }
 
     /// Whether the route is on the allow list. `path` is encoded, below the base URL's path and before any path token.
-    fn judge_route(
-        &self,
-        method: &str,
-        origin: &Origin,
-        path: Option<&str>,
-        query_keys: &[Cow<'_, str>],
-    ) -> Result<(), Error> {
+    fn judge_route(&self, method: &str, origin: &Origin, path: Option<&str>, query: &[Pair<'_>]) -> Result<(), Error> {
         let Some(allow) = &self.allow else { return Ok(()) };
         let own = self.origin() == Some(origin);
         let segments = path.map(segments);
-        let allowed = segments
-            .is_some_and(|segments| allow.iter().any(|p| p.matches(method, origin, own, &segments, query_keys)));
+        let allowed =
+            segments.is_some_and(|segments| allow.iter().any(|p| p.matches(method, origin, own, &segments, query)));
         if allowed {
             return Ok(());
         }

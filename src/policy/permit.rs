@@ -6,6 +6,7 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_LENGTH, CON
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::hosts::HostRule;
+use super::route::Pair;
 use super::{Policy, Scope};
 use crate::error::{Code, Error};
 use crate::secret::{Secret, Text};
@@ -102,8 +103,11 @@ impl Policy {
     ) -> Result<PermittedRequest, Error> {
         let (origin, base, path) = self.locate(request)?;
         self.judge_origin(origin)?;
-        let keys: Vec<Cow<'_, str>> = request.query_keys().iter().map(|key| Cow::Borrowed(key.as_str())).collect();
-        self.judge_route(request.method().as_str(), origin, Some(path), &keys)?;
+        let own_query = self.own_query(request);
+        let mut pairs = own_query.map(query_pairs).unwrap_or_default();
+        let value = |value: &'_ Option<String>| value.clone().map(Cow::Owned);
+        pairs.extend(request.query_pairs().iter().map(|(key, v)| (Cow::Borrowed(key.as_str()), value(v))));
+        self.judge_route(request.method().as_str(), origin, Some(path), &pairs)?;
         self.judge_leaves(request, origin)?;
         let bound: Vec<&Auth> = auth.iter().filter(|auth| self.is_bound(auth, origin)).collect();
 
@@ -116,7 +120,6 @@ impl Policy {
         if target.is_empty() {
             target.push(b'/');
         }
-        let own_query = self.own_query(request);
         let added = bound.iter().filter_map(|auth| auth.query());
         write_query(&mut target, own_query, request.query(), added);
 
@@ -153,8 +156,8 @@ impl Policy {
         self.judge_origin(origin).map_err(refused)?;
         let (path, query) = hop.url.path_and_query();
         let below = self.below(origin, path, auth);
-        let keys = query.map(query_keys).unwrap_or_default();
-        self.judge_route(hop.method.as_str(), origin, below.as_deref(), &keys).map_err(refused)?;
+        let pairs = query.map(query_pairs).unwrap_or_default();
+        self.judge_route(hop.method.as_str(), origin, below.as_deref(), &pairs).map_err(refused)?;
 
         let mut target = path.as_bytes().to_vec();
         let mut headers = defaults.clone();
@@ -163,7 +166,8 @@ impl Policy {
             let bound: Vec<&Auth> = auth.iter().filter(|auth| self.is_bound(auth, origin)).collect();
             attach(&mut headers, request.hidden_headers(), &bound)?;
             // What the server put into Location stands; a query secret is added unless it is there already.
-            let missing = bound.iter().filter_map(|a| a.query()).filter(|(key, _)| !keys.iter().any(|k| k == key));
+            let missing =
+                bound.iter().filter_map(|a| a.query()).filter(|(key, _)| !pairs.iter().any(|(known, _)| known == key));
             write_query(&mut target, query, None, missing);
             if hop.with_body {
                 payload(request.body(), &hop.method, &mut headers)?
@@ -298,9 +302,14 @@ fn write_query<'a>(
     }
 }
 
-fn query_keys(query: &str) -> Vec<Cow<'_, str>> {
+fn query_pairs(query: &str) -> Vec<Pair<'_>> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    pairs.map(|pair| super::percent_decode(pair.split_once('=').map_or(pair, |(key, _)| key))).collect()
+    pairs
+        .map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (super::percent_decode(key), Some(super::percent_decode(value)))
+        })
+        .collect()
 }
 
 /// What the call says replaces what the client says, field by field; a field the call repeats stays repeated.

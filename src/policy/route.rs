@@ -3,9 +3,12 @@
 use std::borrow::Cow;
 
 use crate::error::{Code, Error};
-use crate::url::{Origin, SafeUrl};
+use crate::url::Origin;
 use crate::validate::Kind;
 use crate::validate::template::{Segment, Template};
+
+/// A query's key and its decoded value; `None` stands for a secret.
+pub type Pair<'a> = (Cow<'a, str>, Option<Cow<'a, str>>);
 
 /// One entry of `allow=`, such as `GET /users/{id:int}`.
 #[derive(Clone, Debug)]
@@ -34,42 +37,45 @@ impl Pattern {
             None => (None, rest),
             Some(tail) => {
                 let (head, path) = tail.find('/').and_then(|at| tail.split_at_checked(at)).unwrap_or((tail, "/"));
-                (Some(SafeUrl::parse(&format!("https://{head}"))?.origin().clone()), path)
+                let origin = Origin::parse(&format!("https://{head}")).map_err(|_| wrong("its host is not a host"))?;
+                (Some(origin), path)
             }
         };
         let template = Template::parse(path).map_err(|error| {
             let why = error.details().iter().find(|(key, _)| *key == "reason").map(|(_, why)| why.clone());
             wrong(&why.unwrap_or_default())
         })?;
-        Ok(Self {
-            method: method.to_owned(),
-            origin,
-            segments: template.segments(),
-            query: template.query().map(<[_]>::to_vec),
-        })
+        let segments = template
+            .segments()
+            .ok_or_else(|| wrong("two fields share a segment; write one field for the whole segment"))?;
+        let several = |segment: &&Segment| matches!(segment, Segment::Field(Kind::Segments));
+        if segments.iter().filter(several).count() > 1 {
+            return Err(wrong("two fields of type `segments` fit a path in more than one way"));
+        }
+        Ok(Self { method: method.to_owned(), origin, segments, query: template.query().map(<[_]>::to_vec) })
     }
 
     /// Whether it allows this request. `own` says that `origin` is the client's own.
-    pub fn matches(
-        &self,
-        method: &str,
-        origin: &Origin,
-        own: bool,
-        path: &[Cow<'_, str>],
-        query: &[Cow<'_, str>],
-    ) -> bool {
+    /// `query` holds keys and decoded values; a secret's value is `None` and fits no type.
+    pub fn matches(&self, method: &str, origin: &Origin, own: bool, path: &[Cow<'_, str>], query: &[Pair<'_>]) -> bool {
         let origin_fits = self.origin.as_ref().map_or(own, |wanted| wanted == origin);
         self.method == method && origin_fits && fits(&self.segments, path) && self.query_fits(query)
     }
 
-    fn query_fits(&self, keys: &[Cow<'_, str>]) -> bool {
+    fn query_fits(&self, pairs: &[Pair<'_>]) -> bool {
         let Some(allowed) = &self.query else { return true };
-        keys.iter().all(|key| allowed.iter().any(|(name, _)| name == key))
+        pairs.iter().all(|(key, value)| {
+            allowed.iter().any(|(name, kind)| {
+                let fits = |kind: &Kind| value.as_ref().is_some_and(|value| kind.matches(value));
+                name == key && kind.as_ref().is_none_or(fits)
+            })
+        })
     }
 }
 
 fn fits(pattern: &[Segment], path: &[Cow<'_, str>]) -> bool {
-    // `segments` fields take one or more segments: at most one such field in a pattern is tried greedily from both ends.
+    // A `segments` field takes one or more segments: all but those that the rest of the pattern needs. A pattern holds
+    // at most one such field, so this is the only way to fit.
     match (pattern.split_first(), path.split_first()) {
         (None, None) => true,
         (Some((Segment::Field(Kind::Segments), rest)), Some(_)) => {
@@ -100,10 +106,14 @@ impl Segment {
 mod tests {
     use super::*;
 
-    fn allows(pattern: &str, method: &str, path: &str, query: &[&str]) -> bool {
+    fn allows(pattern: &str, method: &str, path: &str, query: &[&'static str]) -> bool {
         let pattern = Pattern::parse(pattern).unwrap();
         let path: Vec<Cow<'_, str>> = path.trim_start_matches('/').split('/').map(Cow::Borrowed).collect();
-        let query: Vec<Cow<'_, str>> = query.iter().map(|key| Cow::Borrowed(*key)).collect();
+        let pair = |text: &&'static str| {
+            let (key, value) = text.split_once('=').unwrap_or((*text, ""));
+            (Cow::Borrowed(key), (value != "SECRET").then_some(Cow::Borrowed(value)))
+        };
+        let query: Vec<Pair<'_>> = query.iter().map(pair).collect();
         pattern.matches(method, &Origin::parse("api.example.com").unwrap(), true, &path, &query)
     }
 
@@ -126,6 +136,17 @@ mod tests {
     }
 
     #[test]
+    fn a_typed_query_key_restricts_its_value() {
+        let pattern = "GET /s{?q,limit:int(1..100)}";
+        assert!(allows(pattern, "GET", "/s", &["q=anything", "limit=100"]));
+        for bad in ["limit=101", "limit=1 OR 1=1", "limit=", "limit", "limit=SECRET"] {
+            assert!(!allows(pattern, "GET", "/s", &[bad]), "{bad}");
+        }
+        assert!(!allows(pattern, "GET", "/s", &["limit=1", "limit=999"]), "every one of a repeated key");
+        assert!(allows(pattern, "GET", "/s", &["q=SECRET"]));
+    }
+
+    #[test]
     fn another_origin_needs_its_own_pattern() {
         let own = Pattern::parse("GET /x").unwrap();
         let other = Pattern::parse("GET https://cdn.example.com/x").unwrap();
@@ -137,8 +158,26 @@ mod tests {
 
     #[test]
     fn a_pattern_that_is_not_understood_is_quoted() {
-        for bad in ["/users", "get /users", "GET users", "GET /a b", "GET http://x/y"] {
-            assert!(Pattern::parse(bad).is_err(), "{bad}");
+        for bad in [
+            "/users",
+            "get /users",
+            "GET users",
+            "GET /a b",
+            "GET http://x/y",
+            "GET https://u@x/y",
+            "GET https://x?q",
+            "GET /{a:int}-{b:int}",
+            "GET /{a:segments}/x/{b:segments}",
+        ] {
+            let error = Pattern::parse(bad).unwrap_err();
+            assert!(error.user_message().contains(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn text_around_a_field_must_stand_there() {
+        assert!(allows("GET /f/{n:int}.json", "GET", "/f/42.json", &[]));
+        assert!(!allows("GET /f/{n:int}.json", "GET", "/f/42", &[]));
+        assert!(!allows("GET /f/a{n:str}a", "GET", "/f/a", &[]));
     }
 }

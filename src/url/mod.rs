@@ -3,6 +3,8 @@
 //! A text is parsed once, by the `url` crate, and refused when its authority would change on the way back to text: tabs,
 //! backslashes, credentials, percent-encoded or mapped host names and every odd spelling of an IPv4 address.
 
+mod authority;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -164,6 +166,11 @@ impl SafeUrl {
     pub fn join(&self, location: &str) -> Result<Self, Error> {
         let refused = |reason: &str| Error::new(Code::PolicyRedirectRefused).with("reason", reason.to_owned());
         judge_text(location).map_err(|_| refused("the Location field is not a clean URL"))?;
+        // `https:evil.example` is a path to some parsers and a host to others.
+        let (scheme, rest) = location.split_at_checked("https:".len()).unwrap_or_default();
+        if scheme.eq_ignore_ascii_case("https:") && !rest.starts_with("//") {
+            return Err(refused("the Location field is not written as https://host"));
+        }
         let base = url::Url::parse(&self.as_sent()).map_err(|_| refused("the current URL cannot be a base"))?;
         let target = base.join(location).map_err(|_| refused("the Location field is not a URL"))?;
         if target.scheme() != "https" {
@@ -179,16 +186,16 @@ impl SafeUrl {
         Self::of(&target, authority).map_err(|_| refused("the redirect's host is not canonical"))
     }
 
-    fn of(parsed: &url::Url, authority: Option<&str>) -> Result<Self, Error> {
+    fn of(parsed: &url::Url, written: Option<&str>) -> Result<Self, Error> {
         let port = parsed.port_or_known_default().filter(|port| *port != 0).ok_or_else(|| refuse("no usable port"))?;
         let host = match parsed.host() {
-            Some(url::Host::Domain(name)) => Host::Name(name_of(name)?),
+            Some(url::Host::Domain(name)) => Host::Name(authority::name_of(name)?),
             Some(url::Host::Ipv4(ip)) => Host::V4(ip),
             Some(url::Host::Ipv6(ip)) => Host::V6(ip),
             None => return Err(refuse("no host")),
         };
-        if let Some(authority) = authority {
-            judge_authority(authority, &host)?;
+        if let Some(written) = written {
+            authority::judge(written, &host)?;
         }
         let path = if parsed.path().is_empty() { "/" } else { parsed.path() };
         Ok(Self { origin: Origin::new(host, port)?, path: path.to_owned(), query: parsed.query().map(str::to_owned) })
@@ -230,78 +237,17 @@ fn judge_text(text: &str) -> Result<(), Error> {
     if text.len() > MAX_URL {
         return Err(refuse("longer than 16 KiB"));
     }
-    let odd = |c: char| c.is_control() || c.is_whitespace() || c == '\\';
+    let odd = |c: char| c.is_control() || c.is_whitespace() || c == '\\' || is_deceptive(c);
     if text.chars().any(odd) {
-        return Err(refuse("a space, control character or backslash"));
+        return Err(refuse("a space, a backslash, or a character that nobody sees"));
     }
     Ok(())
 }
 
-/// The written authority must say what the parsed one says.
-fn judge_authority(authority: &str, host: &Host) -> Result<(), Error> {
-    let (written, port) = match authority.strip_prefix('[') {
-        Some(rest) => {
-            let (inside, after) = rest.split_once(']').ok_or_else(|| refuse("brackets that do not match"))?;
-            (inside, after.strip_prefix(':').or(after.is_empty().then_some("443")))
-        }
-        None => match authority.rsplit_once(':') {
-            Some((name, port)) => (name, Some(port)),
-            None => (authority, Some("443")),
-        },
-    };
-    let port_ok = port.is_some_and(|port| {
-        let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
-        digits && !port.starts_with('0') && port.parse::<u16>().is_ok_and(|port| port > 0)
-    });
-    if !port_ok {
-        return Err(refuse("a port that is not a number from 1 to 65535"));
-    }
-    let same = match host {
-        Host::V4(ip) => written == ip.to_string(),
-        Host::V6(ip) => written.parse::<Ipv6Addr>().is_ok_and(|written| written == *ip) && !written.contains('%'),
-        Host::Name(name) if written.is_ascii() => {
-            !written.contains('%')
-                && written.trim_end_matches('.').eq_ignore_ascii_case(name)
-                && !written.ends_with("..")
-        }
-        // An international name may be written in its own script; characters that only map to ASCII may not.
-        Host::Name(name) => name.split('.').any(|label| label.starts_with("xn--")) && !is_mapped(written),
-    };
-    if same { Ok(()) } else { Err(refuse("a host that is not in canonical form")) }
-}
-
-/// Whether a name holds a character that IDNA maps to an ASCII one: full-width forms, ideographic stops, ligatures.
-fn is_mapped(name: &str) -> bool {
-    let labels = name.trim_end_matches('.').split('.');
-    labels.filter(|label| !label.is_ascii()).any(|label| {
-        label.chars().any(|c| {
-            let alone = c.to_string();
-            !c.is_ascii() && idna_ascii(&alone).is_some_and(|ascii| !ascii.starts_with("xn--"))
-        })
-    }) || name.contains([
-        '\u{3002}', '\u{ff0e}', '\u{ff61}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{ad}', '\u{2060}', '\u{feff}',
-    ])
-}
-
-fn idna_ascii(text: &str) -> Option<String> {
-    url::Host::parse(text).ok().map(|host| host.to_string())
-}
-
-fn name_of(name: &str) -> Result<String, Error> {
-    let name = name.strip_suffix('.').unwrap_or(name);
-    let label_ok = |label: &str| {
-        let edge = |b: Option<u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
-            && edge(label.bytes().next())
-            && edge(label.bytes().last())
-    };
-    // A name whose last label is a number would be an IPv4 address to somebody.
-    let numeric = name.rsplit('.').next().is_none_or(|last| last.bytes().all(|b| b.is_ascii_digit()));
-    if name.len() > 253 || numeric || !name.split('.').all(label_ok) {
-        return Err(refuse("a host name that is not valid"));
-    }
-    Ok(name.to_owned())
+/// Characters that nobody sees, or that show text in another order than it is sent.
+fn is_deceptive(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
 fn refuse(reason: &str) -> Error {

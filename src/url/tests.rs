@@ -52,6 +52,9 @@ fn whatever_changes_its_authority_is_refused() {
         "https://a..com/",
         "https://1.2.3.4.5/",
         "https:/example.com",
+        "https://example.com/\u{202e}",
+        "https://example.com/\u{feff}",
+        "https://exam\u{ad}ple.com/",
     ] {
         assert!(SafeUrl::parse(text).is_err(), "{text}");
     }
@@ -64,6 +67,28 @@ fn an_international_name_is_canonical() {
 }
 
 #[test]
+fn an_international_name_has_no_label_that_idna_rewrites() {
+    for text in [
+        "https://bücher.exa\u{fe0f}mple/",
+        "https://bü\u{34f}cher.example/",
+        "https://bücher.\u{ff45}xample/",
+        "https://bücher\u{3002}example/",
+        "https://b\u{fb01}ü.example/",
+        "https://bü\u{200d}cher.example/",
+    ] {
+        assert!(SafeUrl::parse(text).is_err(), "{text:?}");
+    }
+    for (text, name) in [
+        ("https://BÜCHER.Example./", "xn--bcher-kva.example"),
+        ("https://bu\u{308}cher.example/", "xn--bcher-kva.example"),
+        ("https://日本.jp/", "xn--wgv71a.jp"),
+        ("https://\u{5de}\u{5dc}\u{5d5}\u{5df}.example/", "xn--9dbnfg.example"),
+    ] {
+        assert_eq!(SafeUrl::parse(text).unwrap().origin().authority(), name, "{text:?}");
+    }
+}
+
+#[test]
 fn a_location_is_resolved_and_stays_https() {
     let base = SafeUrl::parse("https://a.example/x/y?z").unwrap();
     assert_eq!(base.join("../w").unwrap().as_sent(), "https://a.example/w");
@@ -71,6 +96,17 @@ fn a_location_is_resolved_and_stays_https() {
     assert_eq!(base.join("http://a.example/").unwrap_err().code(), Code::PolicyRedirectRefused);
     assert!(base.join("https://0x7f.1/").is_err());
     assert!(base.join("//u@b.example/").is_err());
+    assert_eq!(base.join("?to=https://b.example").unwrap().origin().authority(), "a.example");
+}
+
+#[test]
+fn a_location_that_parsers_read_in_two_ways_is_refused() {
+    let base = SafeUrl::parse("https://a.example/x/y?z").unwrap();
+    for odd in
+        ["https:b.example", "https:/b.example", "https:", "///b.example", "//b.example:0443/", "/\\b.example", " /w"]
+    {
+        assert_eq!(base.join(odd).unwrap_err().code(), Code::PolicyRedirectRefused, "{odd}");
+    }
 }
 
 #[test]
@@ -81,6 +117,18 @@ fn an_origin_has_no_path() {
 }
 
 proptest! {
+    #[test]
+    fn a_location_stays_on_https_and_parses_again(text in "(https?:)?/{0,3}\\PC{0,40}") {
+        let base = SafeUrl::parse("https://a.example/x/y?z").unwrap();
+        if let Ok(url) = base.join(&text) {
+            let again = SafeUrl::parse(&url.as_sent()).unwrap();
+            prop_assert_eq!(again.as_sent(), url.as_sent());
+            if !text.contains("//") {
+                prop_assert_eq!(url.origin(), base.origin());
+            }
+        }
+    }
+
     #[test]
     fn parsing_never_panics_and_is_stable(text in "\\PC{0,80}") {
         for text in [text.clone(), format!("https://{text}")] {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::segment::is_segment;
 use super::template::Value;
 use crate::encode;
 
@@ -22,8 +23,6 @@ pub enum Kind {
     Segments,
 }
 
-/// Longest text in one segment, in bytes: longer ones are no ids.
-const MAX_TEXT: usize = 1024;
 /// Most segments of a `segments` field.
 const MAX_SEGMENTS: usize = 64;
 
@@ -66,7 +65,9 @@ impl Kind {
                 Some(number) => write!(path, "{number}").is_ok(),
                 None => false,
             },
-            (Self::Snowflake, Value::Int(number)) => u64::try_from(*number).is_ok_and(|n| write!(path, "{n}").is_ok()),
+            (Self::Snowflake, Value::Int(number)) => {
+                u64::try_from(*number).is_ok_and(|n| n > 0 && write!(path, "{n}").is_ok())
+            }
             (Self::Snowflake, Value::Text(text)) => push(path, text, is_snowflake(text)),
             (Self::Slug, Value::Text(text)) => push(path, text, is_slug(text)),
             (Self::Uuid, Value::Text(text)) => push(path, text, is_uuid(text)),
@@ -154,54 +155,4 @@ fn is_uuid(text: &str) -> bool {
             8 | 13 | 18 | 23 => b == b'-',
             _ => b.is_ascii_hexdigit(),
         })
-}
-
-/// Whether a text can be one segment: not empty, no control or bidi character, and no way to read it as a dot segment or
-/// a separator after any number of decodings.
-fn is_segment(text: &str) -> bool {
-    let invisible = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    if text.is_empty() || text.len() > MAX_TEXT || text.chars().any(invisible) {
-        return false;
-    }
-    let mut layer = text.to_owned();
-    // Each decoding that changes the text makes it shorter by two bytes, and five layers are more than any server peels.
-    for _ in 0..5 {
-        if matches!(layer.as_str(), "." | "..") || layer.split(['/', '\\']).any(|part| part == ".." || part == ".") {
-            return false;
-        }
-        let Some(next) = decode(&layer) else { return true };
-        if next.chars().any(char::is_control) {
-            return false;
-        }
-        layer = next;
-    }
-    false
-}
-
-/// One layer of percent-decoding; `None` when nothing changes.
-fn decode(text: &str) -> Option<String> {
-    if !text.contains('%') {
-        return None;
-    }
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    let mut changed = false;
-    while let Some((&byte, tail)) = rest.split_first() {
-        let hex = |at: usize| tail.get(at).and_then(|b| char::from(*b).to_digit(16));
-        match (byte, hex(0), hex(1)) {
-            (b'%', Some(high), Some(low)) => {
-                out.push((high * 16 + low) as u8);
-                rest = tail.get(2..).unwrap_or_default();
-                changed = true;
-            }
-            _ => {
-                out.push(byte);
-                rest = tail;
-            }
-        }
-    }
-    changed.then(|| String::from_utf8_lossy(&out).into_owned())
 }

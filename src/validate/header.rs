@@ -32,23 +32,27 @@ pub fn value(value: &str) -> Result<(), Error> {
 
 /// Whether a field carries a credential: it takes a `Secret`, never plain text.
 pub fn is_credential(name: &str) -> bool {
-    const WHOLE: [&str; 12] = [
-        "authorization",
-        "proxy-authorization",
-        "cookie",
-        "cookie2",
-        "x-api-key",
-        "api-key",
+    const WHOLE: [&str; 8] =
+        ["api-key", "authentication", "cookie", "cookie2", "password", "secret", "token", "x-auth"];
+    const TAIL: [&str; 15] = [
+        "-access-key",
+        "-api-key",
+        "-application-key",
+        "-auth-key",
+        "-functions-key",
+        "-master-key",
+        "-password",
+        "-private-key",
+        "-rapidapi-key",
+        "-secret",
+        "-secret-key",
+        "-subscription-key",
+        "-token",
         "apikey",
-        "x-auth-token",
-        "x-access-token",
-        "x-vault-token",
-        "x-goog-api-key",
-        "private-token",
+        "authorization",
     ];
-    let name = name.to_ascii_lowercase();
-    let tail = ["-token", "-secret", "-password", "-api-key", "-apikey", "-access-key"];
-    WHOLE.contains(&name.as_str()) || tail.iter().any(|tail| name.ends_with(tail))
+    let name = name.to_ascii_lowercase().replace('_', "-");
+    WHOLE.contains(&name.as_str()) || TAIL.iter().any(|tail| name.ends_with(tail))
 }
 
 /// Whether a field frames the message or belongs to the connection: we write it ourselves.
@@ -87,10 +91,29 @@ mod tests {
 
     #[test]
     fn credentials_are_known_by_name() {
-        for yes in ["Authorization", "COOKIE", "X-Api-Key", "x-foo-token", "X-Vault-Token"] {
+        for yes in [
+            "Authorization",
+            "Proxy-Authorization",
+            "COOKIE",
+            "X-Api-Key",
+            "Api-Key",
+            "apikey",
+            "x_api_key",
+            "x-foo-token",
+            "Token",
+            "X-Vault-Token",
+            "X-Goog-Api-Key",
+            "X-Auth-Key",
+            "Ocp-Apim-Subscription-Key",
+            "x-rapidapi-key",
+            "DD-APPLICATION-KEY",
+        ] {
             assert!(is_credential(yes), "{yes}");
         }
-        assert!(!is_credential("Accept"));
+        for no in ["Accept", "Idempotency-Key", "Surrogate-Key", "X-Author", "X-Request-Id", "X-Tokens-Used", "Monkey"]
+        {
+            assert!(!is_credential(no), "{no}");
+        }
         assert!(is_reserved("Content-LENGTH") && is_reserved(":path") && !is_reserved("X-Id"));
     }
 }

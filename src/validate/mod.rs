@@ -5,6 +5,7 @@ pub mod field;
 pub mod header;
 mod payload;
 mod request;
+mod segment;
 pub mod template;
 
 pub use field::Kind;

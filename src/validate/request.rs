@@ -94,7 +94,7 @@ pub struct ValidRequest {
     place: Place,
     label: Arc<str>,
     query: Option<Text>,
-    query_keys: Vec<String>,
+    query_pairs: Vec<(String, Option<String>)>,
     headers: HeaderMap,
     hidden: Vec<(HeaderName, Text)>,
     body: Body,
@@ -121,7 +121,7 @@ impl ValidRequest {
     /// `InputError` naming the part, never its value; `InsecureUrlError` for a URL that is not https.
     pub fn parse(request: Request) -> Result<Self, Error> {
         let (place, label) = place(request.target)?;
-        let (query, query_keys) = query(&request.params)?;
+        let (query, query_pairs) = query(&request.params)?;
         let mut headers = HeaderMap::with_capacity(request.headers.len() + 8);
         let mut hidden = Vec::new();
         for (name, leaf) in request.headers {
@@ -147,7 +147,7 @@ impl ValidRequest {
             place,
             label,
             query,
-            query_keys,
+            query_pairs,
             headers,
             hidden,
             body: request.body,
@@ -175,9 +175,9 @@ impl ValidRequest {
         self.query.as_ref()
     }
 
-    /// The query's keys.
-    pub fn query_keys(&self) -> &[String] {
-        &self.query_keys
+    /// The query's keys and plain values; a secret's value is `None`.
+    pub fn query_pairs(&self) -> &[(String, Option<String>)] {
+        &self.query_pairs
     }
 
     /// Header fields without secrets.
@@ -222,18 +222,22 @@ fn place(target: Target) -> Result<(Place, Arc<str>), Error> {
     }
 }
 
-fn query(params: &[(String, Leaf)]) -> Result<(Option<Text>, Vec<String>), Error> {
+fn query(params: &[(String, Leaf)]) -> Result<(Option<Text>, Vec<(String, Option<String>)>), Error> {
     if params.is_empty() {
         return Ok((None, Vec::new()));
     }
     let mut text = Text::default();
     let mut plain = String::new();
-    let mut keys = Vec::with_capacity(params.len());
+    let mut pairs = Vec::with_capacity(params.len());
     for (index, (key, leaf)) in params.iter().enumerate() {
         if key.is_empty() {
             return Err(Error::new(Code::InputParameter).saying("A query parameter's name is empty."));
         }
-        keys.push(key.clone());
+        let plain_value = match leaf {
+            Leaf::Plain(value) => Some(value.clone()),
+            Leaf::Hidden(_) => None,
+        };
+        pairs.push((key.clone(), plain_value));
         if index > 0 {
             plain.push('&');
         }
@@ -250,7 +254,7 @@ fn query(params: &[(String, Leaf)]) -> Result<(Option<Text>, Vec<String>), Error
     if !plain.is_empty() {
         text.push(Piece::Plain(plain.into()));
     }
-    Ok((Some(text), keys))
+    Ok((Some(text), pairs))
 }
 
 fn header_name(name: &str) -> Result<HeaderName, Error> {

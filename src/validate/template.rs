@@ -122,15 +122,14 @@ impl Template {
         Ok(path)
     }
 
-    /// Its segments, for matching.
-    pub fn segments(&self) -> Vec<Segment> {
+    /// Its segments, for matching; `None` when two fields share a segment, where more than one reading would fit.
+    pub fn segments(&self) -> Option<Vec<Segment>> {
         let mut out = vec![(String::new(), None::<Kind>, String::new())];
         for part in &self.parts {
             match part {
                 Part::Field(_, kind) => {
-                    if let Some(last) = out.last_mut() {
-                        last.1 = Some(kind.clone());
-                    }
+                    let last = out.last_mut().filter(|last| last.1.is_none())?;
+                    last.1 = Some(kind.clone());
                 }
                 Part::Literal(text) => {
                     for (index, piece) in text.split('/').enumerate() {
@@ -144,14 +143,12 @@ impl Template {
                 }
             }
         }
-        out.into_iter()
-            .skip(1)
-            .map(|(before, kind, after)| match kind {
-                None => Segment::Literal(before),
-                Some(kind) if before.is_empty() && after.is_empty() => Segment::Field(kind),
-                Some(kind) => Segment::Mixed(before, kind, after),
-            })
-            .collect()
+        let segment = |(before, kind, after): (String, Option<Kind>, String)| match kind {
+            None => Segment::Literal(before),
+            Some(kind) if before.is_empty() && after.is_empty() => Segment::Field(kind),
+            Some(kind) => Segment::Mixed(before, kind, after),
+        };
+        Some(out.into_iter().skip(1).map(segment).collect())
     }
 }
 

@@ -52,8 +52,57 @@ fn a_text_stays_one_segment() {
 }
 
 #[test]
+fn no_spelling_of_a_dot_segment_passes() {
+    for bad in [
+        "..;",
+        "a/..;x=1/b",
+        ".. ",
+        "\u{ff0e}\u{ff0e}",
+        "\u{2025}",
+        "a\u{ff0f}..\u{ff0f}b",
+        "..\u{2215}x",
+        "%c0%ae%c0%ae",
+        "%e0%80%ae%e0%80%ae",
+        "%f0%80%80%ae",
+        "%u002e%u002e",
+        "%uff0e%uff0e%u2215x",
+        "%ef%bc%8e%ef%bc%8e",
+        "..%3b",
+        "..%c0%afetc",
+        "..%5c..%5cx",
+        "%25252e%25252e",
+        "%2525252525252e",
+        "%e2%80%ae",
+    ] {
+        assert!(fill("/f/{n:str}", text(bad)).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn text_that_merely_holds_dots_and_percent_signs_passes() {
+    for good in ["...", "..a", "a..b", ".env", "\u{2026}", "v1;x=2", "100%", "50%25", "%", "%u", "%zz", "café", "1/2"]
+    {
+        assert!(fill("/f/{n:str}", text(good)).is_ok(), "{good:?}");
+    }
+    assert!(fill("/reactions/{emoji}", text("\u{1f468}\u{200d}\u{1f469}\u{fe0f}")).is_ok());
+}
+
+#[test]
+fn a_segment_may_hold_two_fields_when_it_is_filled() {
+    let template = Template::parse("/compare/{a:slug}...{b:slug}").unwrap();
+    let values = [("a".to_owned(), text("main")), ("b".to_owned(), text("dev"))];
+    assert_eq!(template.fill(&values).unwrap(), "/compare/main...dev");
+    assert!(template.segments().is_none());
+    assert_eq!(Template::parse("/a/{x}/b{y:int}/").unwrap().segments().unwrap().len(), 4);
+}
+
+#[test]
 fn ids_have_one_form() {
     assert!(fill("/{i:snowflake}", text("80351110224678912")).is_ok());
+    assert!(fill("/{i:snowflake}", Value::Int(1)).is_ok());
+    for bad in [0, -1, i128::from(u64::MAX) + 1] {
+        assert!(fill("/{i:snowflake}", Value::Int(bad)).is_err(), "{bad}");
+    }
     for bad in ["0", "18446744073709551616", "８0", "-1", "1e3", ""] {
         assert!(fill("/{i:snowflake}", text(bad)).is_err(), "{bad:?}");
     }
@@ -130,6 +179,16 @@ fn every_vector_is_judged_right() {
     }
 }
 
+fn decoded(segment: &str) -> String {
+    let mut pieces = segment.split('%');
+    let mut bytes = pieces.next().unwrap().as_bytes().to_vec();
+    for piece in pieces {
+        bytes.push(u8::from_str_radix(&piece[..2], 16).unwrap());
+        bytes.extend_from_slice(&piece.as_bytes()[2..]);
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
 proptest! {
     #[test]
     fn a_filled_value_is_exactly_one_segment(value in "\\PC{0,40}|[%./\\\\2eE5cf]{0,12}") {
@@ -140,6 +199,7 @@ proptest! {
             prop_assert!(!["", ".", ".."].contains(&segments[2]));
             let url = url::Url::parse(&format!("https://h{path}")).unwrap();
             prop_assert_eq!(url.path(), path.as_str());
+            prop_assert_eq!(decoded(segments[2]), value);
         }
     }
 

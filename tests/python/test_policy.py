@@ -58,6 +58,18 @@ def test_only_allowed_routes_are_sent(face, api):
     assert len(api.requests) == 2
 
 
+def test_a_typed_query_key_restricts_its_value(face, api):
+    client = face.client(api.origin, allow=["GET /s{?q,limit:int(1..100)}"])
+    assert client.get("/s", params={"q": "a b", "limit": 100}).status_code == 200
+    for params in ({"limit": 101}, {"limit": "1 OR 1=1"}, {"limit": [1, 999]}, {"other": 1}):
+        with pytest.raises(botsec.RouteNotAllowedError):
+            client.get("/s", params=params)
+    api.on("/s", Reply(302, headers={"Location": "/s?limit=999"}))
+    with pytest.raises(botsec.RedirectRefusedError):
+        client.get("/s")
+    assert len(api.requests) == 2
+
+
 @pytest.mark.parametrize("base", ["http://localhost:1", "ftp://localhost", "HTTP://x"])
 def test_a_base_url_that_is_not_https_is_refused(face, base):
     with pytest.raises(botsec.InsecureUrlError):
