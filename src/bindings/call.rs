@@ -114,7 +114,7 @@ impl Prepared {
             Some(auth) => Some(Proofs::read(Some(auth), core.signers.len())?),
             None => None,
         };
-        let (timeout, read_timeout) = options::call_timeout(given.timeout)?;
+        let (timeout, read_timeout) = options::call_timeout(given.timeout, &core.setup.times)?;
         let mut signers = core.signers.clone();
         let auth = proofs.map(|proofs| {
             signers.extend(proofs.signers);

@@ -66,10 +66,9 @@ impl Client {
             }
             _ => Scope::Base(get("base_url")?.map(|url| options::base_url(&url)).transpose()?),
         };
-        let (read, bound) = options::read(options, scope, proofs.auth)?;
+        let read = options::read(options, scope, proofs.auth)?;
         let Parts { setup, settings, routes } = py.detach(|| read.build()).or_raise(py)?;
         log::prepare(py)?;
-        let _ = bound;
         Ok(Self(Arc::new(Core {
             setup,
             settings,
@@ -129,7 +128,7 @@ impl Client {
                 Err(raised)
             }
             Driven::Outcome(outcome, driver) => match outcome.result {
-                Ok(response) if matches!(response.content, Content::Stream(_)) => {
+                Ok(response) if matches!(response.content, Content::Stream(..)) => {
                     let response = Response::sync_stream(response, driver, self.0.clone(), outcome.event);
                     Py::new(py, response)
                 }
@@ -300,6 +299,7 @@ pub(super) fn finish(
             Ok(response)
         }
         Ok(false) => {
+            core.setup.stats.fail();
             let error = response.get().refused_by_check(core);
             event.code = Some(error.code().as_str());
             event.incident = error.incident().map(str::to_owned);
@@ -307,6 +307,7 @@ pub(super) fn finish(
             Err(super::error::raise_with(py, &error, response.into_any()))
         }
         Err(raised) => {
+            core.setup.stats.fail();
             event.code = Some(Code::StatusCheck.as_str());
             log::emit(py, &event);
             Err(raised)

@@ -37,13 +37,14 @@ const MAX_QUEUE: usize = 10_000;
 ///
 /// Args:
 ///     total: For the whole call from the first dial, retries and their waits included; 90 unless given.
-///     connect: For DNS, TCP and TLS of one connection; 5 unless given.
+///     connect: For DNS, TCP and TLS of one connection; 5 unless given. Connections are the client's: a call's own
+///         `Timeout` cannot change it.
 ///     read: Longest silence while an answer is awaited or read; 30 unless given.
 #[pyclass(frozen, eq, module = "botsec")]
 #[derive(Clone, PartialEq)]
 pub(super) struct Timeout {
     total: Duration,
-    connect: Duration,
+    connect: Option<Duration>,
     read: Duration,
 }
 
@@ -60,7 +61,7 @@ impl Timeout {
             |value: Option<&Bound<'_, PyAny>>, name, default| value.map_or(Ok(default), |value| seconds(value, name));
         Ok(Self {
             total: of(total, "total", TOTAL)?,
-            connect: of(connect, "connect", CONNECT)?,
+            connect: connect.map(|value| seconds(value, "connect")).transpose()?,
             read: of(read, "read", READ)?,
         })
     }
@@ -74,7 +75,7 @@ impl Timeout {
     /// Seconds for one connection.
     #[getter]
     fn connect(&self) -> f64 {
-        self.connect.as_secs_f64()
+        self.connect.unwrap_or(CONNECT).as_secs_f64()
     }
 
     /// Seconds of silence.
@@ -270,10 +271,17 @@ impl Proxy {
 }
 
 /// `timeout=` of one call: the total and the longest silence.
-pub(super) fn call_timeout(given: Option<&Bound<'_, PyAny>>) -> PyResult<(Option<Duration>, Option<Duration>)> {
+pub(super) fn call_timeout(
+    given: Option<&Bound<'_, PyAny>>,
+    times: &Times,
+) -> PyResult<(Option<Duration>, Option<Duration>)> {
     let Some(given) = given.filter(|given| !given.is_none()) else { return Ok((None, None)) };
     if let Ok(timeout) = given.cast::<Timeout>() {
-        return Ok((Some(timeout.get().total), Some(timeout.get().read)));
+        let timeout = timeout.get();
+        if timeout.connect.is_some_and(|connect| connect != times.connect) {
+            return Err(wrong_value("`Timeout(connect=…)` belongs to the client, for calls share its connections."));
+        }
+        return Ok((Some(timeout.total), Some(timeout.read)));
     }
     let total = seconds(given, "timeout")?;
     Ok((Some(total), Some(total)))
@@ -288,7 +296,7 @@ pub(super) fn base_url(given: &Bound<'_, PyAny>) -> PyResult<String> {
 }
 
 /// A client's options from the keyword arguments of its face.
-pub(super) fn read(given: &Bound<'_, PyDict>, scope: Scope, auth: Vec<Auth>) -> PyResult<(Options, bool)> {
+pub(super) fn read(given: &Bound<'_, PyDict>, scope: Scope, auth: Vec<Auth>) -> PyResult<Options> {
     let get = |name: &str| -> PyResult<Option<Bound<'_, PyAny>>> {
         Ok(given.get_item(name)?.filter(|value| !value.is_none()))
     };
@@ -316,7 +324,7 @@ pub(super) fn read(given: &Bound<'_, PyDict>, scope: Scope, auth: Vec<Auth>) -> 
             .ok_or_else(|| wrong_value("`max_response_bytes` must be at least 1."))?,
         Some(_) => return Err(wrong_type("`max_response_bytes` takes an int.")),
     };
-    let options = Options {
+    Ok(Options {
         scope,
         auth,
         allow: get("allow")?.map(|value| strings(&value, "allow")).transpose()?,
@@ -340,8 +348,7 @@ pub(super) fn read(given: &Bound<'_, PyDict>, scope: Scope, auth: Vec<Auth>) -> 
             .transpose()?,
         user_agent: get("user_agent")?.map(|value| value.extract::<String>()).transpose()?,
         content_types: get("content_types")?.map(|value| strings(&value, "content_types")).transpose()?,
-    };
-    Ok((options, open))
+    })
 }
 
 fn times(given: Option<&Bound<'_, PyAny>>, open: bool) -> PyResult<Times> {
@@ -349,7 +356,7 @@ fn times(given: Option<&Bound<'_, PyAny>>, open: bool) -> PyResult<Times> {
     let Some(given) = given else { return Ok(default) };
     if let Ok(timeout) = given.cast::<Timeout>() {
         let Timeout { total, connect, read } = *timeout.get();
-        return Ok(Times { total, connect, read });
+        return Ok(Times { total, connect: connect.unwrap_or(CONNECT), read });
     }
     let total = seconds(given, "timeout")?;
     Ok(Times { total, connect: CONNECT.min(total), read: total })

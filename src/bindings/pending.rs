@@ -161,7 +161,7 @@ impl PendingCall {
         };
         let first = self.tell_once();
         match outcome.result {
-            Ok(response) if matches!(response.content, Content::Stream(_)) => {
+            Ok(response) if matches!(response.content, Content::Stream(..)) => {
                 Py::new(py, Response::async_stream(response, self.core.clone(), outcome.event))
             }
             Ok(response) if first => {

@@ -25,8 +25,6 @@ use crate::transport::{Limits, Stream};
 
 /// Longest life of a stream: one hour.
 const STREAM_LIFE: Duration = Duration::from_secs(3600);
-/// Most decoded bytes of a stream: 2 GiB.
-const STREAM_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
 /// An answer. Its text is untrusted: pass it through `botsec.escape` before showing it.
 #[pyclass(frozen, module = "botsec")]
@@ -62,32 +60,32 @@ impl Flow {
 }
 
 impl Response {
-    fn new(mut answer: Answer, make: impl FnOnce(Box<Stream>) -> Body) -> Self {
+    fn new(mut answer: Answer, make: impl FnOnce(Box<Stream>, Limits) -> Body) -> Self {
         let content = std::mem::replace(&mut answer.content, Content::Read(Bytes::new()));
         let body = match content {
             Content::Read(bytes) => {
                 answer.content = Content::Read(bytes);
                 Body::Read
             }
-            Content::Stream(stream) => make(stream),
+            Content::Stream(stream, limits) => make(stream, limits),
         };
         Self { answer, body: Lock::new(body), content: PyOnceLock::new(), headers: PyOnceLock::new() }
     }
 
     /// A response whose body was read.
     pub(super) fn whole(answer: Answer) -> Self {
-        Self::new(answer, |_| Body::Ended)
+        Self::new(answer, |_, _| Body::Ended)
     }
 
     /// A stream that holds its driver until it ends.
     pub(super) fn sync_stream(answer: Answer, driver: Driver, core: Arc<Core>, event: Event) -> Self {
-        Self::new(answer, |stream| Body::Sync(Box::new(flow(Some(stream), core, event)), Some(driver)))
+        Self::new(answer, |stream, limits| Body::Sync(Box::new(flow(Some(stream), limits, core, event)), Some(driver)))
     }
 
     /// A stream on the background runtime.
     pub(super) fn async_stream(answer: Answer, core: Arc<Core>, event: Event) -> Self {
-        Self::new(answer, |stream| {
-            Body::Async(Arc::new(tokio::sync::Mutex::new(stream)), Box::new(flow(None, core, event)))
+        Self::new(answer, |stream, limits| {
+            Body::Async(Arc::new(tokio::sync::Mutex::new(stream)), Box::new(flow(None, limits, core, event)))
         })
     }
 
@@ -138,6 +136,7 @@ impl Response {
         let mut event = flow.event;
         event.elapsed += clock::now().duration_since(flow.begun);
         if let Some(error) = error {
+            flow.core.setup.stats.fail();
             event.code = Some(error.code().as_str());
             event.incident = error.incident().map(str::to_owned);
         }
@@ -187,8 +186,7 @@ fn glue<'py>(response: &Bound<'py, Response>, name: &str) -> PyResult<Bound<'py,
     response.py().import("botsec._stream")?.call_method1(name, (response,))
 }
 
-fn flow(stream: Option<Box<Stream>>, core: Arc<Core>, event: Event) -> Flow {
-    let limits = Limits { max_bytes: STREAM_BYTES, read_timeout: core.setup.times.read };
+fn flow(stream: Option<Box<Stream>>, limits: Limits, core: Arc<Core>, event: Event) -> Flow {
     Flow { stream, core, event, limits, begun: clock::now() }
 }
 

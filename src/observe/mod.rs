@@ -58,6 +58,25 @@ impl Event {
         line
     }
 
+    /// Tells `tracing` subscribers of programs that use the crate without Python.
+    pub fn trace(&self) {
+        let Self { method, host, route, status, code, attempts, redirects, incident, .. } = self;
+        let (elapsed_ms, queued_ms) = (self.elapsed.as_secs_f64() * 1e3, self.queued.as_secs_f64() * 1e3);
+        macro_rules! tell {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: "botsec",
+                    %method, %host, %route, status, code, elapsed_ms, queued_ms, attempts, redirects, incident
+                )
+            };
+        }
+        match self.level() {
+            Level::Info => tell!(info),
+            Level::Warning => tell!(warn),
+            Level::Error => tell!(error),
+        }
+    }
+
     /// An event for a call that its caller abandoned.
     pub fn cancel(mut self) -> Self {
         self.code = Some(CANCELLED);
@@ -112,6 +131,11 @@ impl Stats {
         add(&self.queued_us, u64::try_from(event.queued.as_micros()).unwrap_or(u64::MAX));
     }
 
+    /// Counts as failed what was counted when its answer came: a `check=` that said no, a stream that broke.
+    pub fn fail(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The counters now.
     pub fn read(&self) -> Reading {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -149,6 +173,7 @@ impl Event {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -170,6 +195,45 @@ mod tests {
     #[test]
     fn a_line_holds_fields_only() {
         assert_eq!(event(None, 1).line(), "GET api.example.com /users/{id:int} status=200 ms=12.0 attempts=1");
+    }
+
+    /// Keeps what one event says.
+    #[derive(Clone, Default)]
+    struct Ear(Arc<std::sync::Mutex<Vec<String>>>);
+
+    impl tracing::Subscriber for Ear {
+        fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+            metadata.target() == "botsec"
+        }
+        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+            tracing::span::Id::from_u64(1)
+        }
+        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+        fn event(&self, event: &tracing::Event<'_>) {
+            let mut said = vec![event.metadata().level().to_string()];
+            event.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+                said.push(format!("{field}={value:?}"));
+            });
+            self.0.lock().expect("one thread").push(said.join(" "));
+        }
+        fn enter(&self, _: &tracing::span::Id) {}
+        fn exit(&self, _: &tracing::span::Id) {}
+    }
+
+    #[test]
+    fn programs_without_python_hear_each_event_through_tracing() {
+        let ear = Ear::default();
+        tracing::subscriber::with_default(ear.clone(), || {
+            event(None, 1).trace();
+            event(Some("transport.timeout"), 2).trace();
+        });
+        let said = ear.0.lock().expect("one thread").clone();
+        assert!(
+            said[0].starts_with("INFO method=GET host=api.example.com route=/users/{id:int} status=200"),
+            "{said:?}"
+        );
+        assert!(said[1].starts_with("WARN ") && said[1].contains("code=\"transport.timeout\""), "{said:?}");
     }
 
     #[test]

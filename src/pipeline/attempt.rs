@@ -149,7 +149,9 @@ impl Road<'_> {
             permit.spend();
             let reply = match self.hop(permitted).await {
                 Err(trouble) if trouble.reached == Reached::StaleConnection && self.may_repeat(hop.as_ref()) => {
-                    self.hop(self.again(hop.as_ref()).map_err(refused)?).await?
+                    let mut again = self.again(hop.as_ref()).map_err(refused)?;
+                    self.sign(&mut again, hop.as_ref()).await.map_err(refused)?;
+                    self.hop(again).await?
                 }
                 other => other?,
             };
@@ -290,7 +292,7 @@ impl Road<'_> {
             reason,
             headers: reply.headers,
             version: reply.version,
-            content: content.map_or_else(|| Content::Stream(Box::new(reply.body)), Content::Read),
+            content: content.map_or_else(|| Content::Stream(Box::new(reply.body), limits), Content::Read),
             uri,
             open: self.setup.policy.is_open_web(),
             elapsed: clock::now().duration_since(begun),

@@ -102,6 +102,7 @@ pub async fn send(setup: &Setup, transport: &Transport, call: Call) -> Outcome {
     });
     let event = trace.event(result.as_ref().err().map(|failure| &failure.error));
     setup.stats.count(&event);
+    event.trace();
     Outcome { result, event }
 }
 

@@ -7,7 +7,7 @@ use http::{HeaderMap, Uri, Version};
 
 use crate::headers::Quota;
 use crate::redact;
-use crate::transport::Stream;
+use crate::transport::{Limits, Stream};
 
 /// An answer: head, and a body that was read or is still to read.
 pub struct Response {
@@ -37,8 +37,8 @@ pub struct Response {
 pub enum Content {
     /// All of it.
     Read(Bytes),
-    /// In pieces.
-    Stream(Box<Stream>),
+    /// In pieces, each read within these limits.
+    Stream(Box<Stream>, Limits),
 }
 
 impl Response {
@@ -78,7 +78,7 @@ impl Response {
     pub fn bytes(&self) -> Option<&Bytes> {
         match &self.content {
             Content::Read(bytes) => Some(bytes),
-            Content::Stream(_) => None,
+            Content::Stream(..) => None,
         }
     }
 }

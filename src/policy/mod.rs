@@ -41,7 +41,6 @@ pub struct Policy {
     hosts: Vec<HostRule>,
     allow: Option<Vec<Pattern>>,
     networks: Networks,
-    proxied: bool,
 }
 
 #[derive(Debug)]
@@ -76,29 +75,17 @@ impl Policy {
             }
             None => Scope::Listed,
         };
-        Ok(Self { scope, hosts, allow, networks, proxied: false })
+        Ok(Self { scope, hosts, allow, networks })
     }
 
     /// A policy for one URL that is a secret as a whole.
     pub fn whole(url: SafeUrl, networks: Networks) -> Self {
-        Self { scope: Scope::Whole(url), hosts: Vec::new(), allow: None, networks, proxied: false }
+        Self { scope: Scope::Whole(url), hosts: Vec::new(), allow: None, networks }
     }
 
     /// A policy for URLs from strangers: public addresses only, no credentials.
     pub fn open_web() -> Self {
-        Self { scope: Scope::OpenWeb, hosts: Vec::new(), allow: None, networks: Networks::none(), proxied: false }
-    }
-
-    /// Says that hops go through a proxy, which resolves names itself.
-    #[must_use]
-    pub fn through_proxy(mut self) -> Self {
-        self.proxied = true;
-        self
-    }
-
-    /// Whether hops go through a proxy.
-    pub fn is_proxied(&self) -> bool {
-        self.proxied
+        Self { scope: Scope::OpenWeb, hosts: Vec::new(), allow: None, networks: Networks::none() }
     }
 
     /// The client's own origin, when it has one.

@@ -223,6 +223,29 @@ def test_a_stream_is_read_in_pieces(client, api):
         assert response.read() == b"ab\ncd\n"
 
 
+def test_a_stream_obeys_the_limits_of_its_call(client, api):
+    api.on("/s", Reply(chunks=[b"x" * 1000] * 50))
+    with client.stream("GET", "/s", max_response_bytes=50_000) as response:
+        assert len(response.read()) == 50_000
+    with (
+        pytest.raises(botsec.ResponseTooLargeError),
+        client.stream("GET", "/s", max_response_bytes=2000) as response,
+    ):
+        response.read()
+    api.on("/slow", Reply(chunks=[b"x"] * 2, pause=5))
+    with pytest.raises(botsec.RequestTimeoutError), client.stream("GET", "/slow", timeout=0.2) as response:
+        response.read()
+    assert client.raw.stats()["failures"] == 2
+
+
+def test_a_connect_limit_belongs_to_the_client(face, api):
+    timeout = botsec.Timeout(20, connect=4)
+    assert face.client(api.origin, timeout=timeout).get("/x", timeout=timeout).status_code == 200
+    with pytest.raises(ValueError, match="connect"):
+        face.client(api.origin).get("/x", timeout=timeout)
+    assert len(api.requests) == 1
+
+
 def test_server_sent_events_are_read(client, api):
     api.on("/s", Reply(chunks=[b"event: a\ndata: 1\n", b"data: 2\n\n: note\n\nid: 7\ndata: x\n\n"]))
     with client.stream("GET", "/s") as response:

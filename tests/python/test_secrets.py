@@ -146,6 +146,47 @@ def test_a_webhook_url_is_a_secret_as_a_whole(face, api, make_secret):
         face.factory.from_secret_url("https://discord.com/x", host="discord.com")
 
 
+@pytest.mark.parametrize("token", ["AbCdEfGhIjKlMnOpQrStUvWxYz012345", "short-tok"])
+def test_no_part_of_a_webhook_url_comes_back(face, api, make_secret, caplog, token):
+    path = f"/services/T12345678/{token}"
+    api.on(path, lambda request: Reply(404, f"no hook {token} at {request.target}, T12345678"))
+    options = {"tls": face.tls, "networks": "loopback"}
+    client = face.adopt(
+        face.factory.from_secret_url(make_secret(f"{api.origin}{path}?k=querysecret"), host=api.host, **options)
+    )
+    with caplog.at_level(logging.DEBUG), pytest.raises(botsec.StatusError) as caught:
+        client.post("", json={"content": "hi"})
+    told = caplog.text + "".join(traceback.format_exception(caught.value)) + repr(caught.value.details)
+    assert "no hook" in told
+    for part in (token, "T12345678", "querysecret"):
+        assert part not in told
+
+
+def test_a_signer_signs_the_silent_repeat_of_a_stale_connection(face, api):
+    class Signer:
+        def sign(self, request):
+            return {"X-Signature": "mine"}
+
+    client = face.client(api.origin, auth=Signer(), retry=1)
+    api.on("/x", Reply(200, close=True))
+    for _ in range(3):
+        assert client.get("/x").attempts == 1
+        assert api.last.header("x-signature") == "mine"
+
+
+def test_an_async_signer_is_awaited(face, api):
+    class Signer:
+        async def sign(self, request):
+            return {"X-Signature": "later"}
+
+    if not face.is_async:
+        with pytest.raises(TypeError, match="async"):
+            face.client(api.origin, auth=Signer()).get("/x")
+    else:
+        face.client(api.origin, auth=Signer()).get("/x")
+        assert api.last.header("x-signature") == "later"
+
+
 def test_a_signer_signs_each_attempt(face, api):
     seen = []
 
@@ -159,7 +200,7 @@ def test_a_signer_signs_each_attempt(face, api):
     assert seen == [("POST", f"{api.origin}/x", b"abc")]
 
 
-def test_an_async_signer_and_one_that_raises(face, api):
+def test_a_signer_that_raises_ends_the_call_with_its_own_error(face, api):
     class Broken:
         def sign(self, request):
             raise KeyError("mine")

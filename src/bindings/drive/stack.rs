@@ -273,6 +273,11 @@ fn answer(py: Python<'_>, question: Question, signers: &[std::sync::Arc<Py<PyAny
     let Some(signer) = signers.get(question.index) else { return Ok(()) };
     let request = super::super::call::SignRequest::show(py, question.request);
     let signed = signer.bind(py).call_method1("sign", (request,))?;
+    if signed.hasattr("__await__")? {
+        // Closed, or Python warns of a coroutine that was never awaited.
+        let _ = signed.call_method0("close");
+        return Err(wrong_type("This signer's sign() is async: use it with an AsyncClient."));
+    }
     let _ = question.reply.send(Ok(signature(&signed)?));
     Ok(())
 }
