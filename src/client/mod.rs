@@ -14,6 +14,7 @@ use crate::pipeline::{Setup, ThrottleSetup, Times};
 use crate::policy::hosts::HostRule;
 use crate::policy::route::Pattern;
 use crate::policy::{Networks, Policy};
+use crate::redact;
 use crate::retry::Rules;
 use crate::secret::Secret;
 use crate::sign::Auth;
@@ -120,8 +121,8 @@ impl Options {
     }
 
     fn policy(&self) -> Result<Policy, Error> {
-        let policy = match &self.scope {
-            Scope::OpenWeb => Policy::open_web(),
+        match &self.scope {
+            Scope::OpenWeb => Ok(Policy::open_web()),
             Scope::Whole(secret, host) => {
                 let url = SafeUrl::parse(secret.reveal()).map_err(|_| {
                     Error::new(Code::UsageValue).saying(format!("The secret `{}` is not an https URL.", secret.name()))
@@ -133,7 +134,8 @@ impl Options {
                     )));
                 }
                 let networks = self.networks_for(Some(&url.origin().host_text()))?;
-                Policy::whole(url, networks)
+                redact::register_url(&url);
+                Ok(Policy::whole(url, networks))
             }
             Scope::Base(base) => {
                 let base = base.as_deref().map(SafeUrl::parse_base).transpose()?;
@@ -143,10 +145,9 @@ impl Options {
                     Some(texts) => Some(texts.iter().map(|text| Pattern::parse(text)).collect::<Result<Vec<_>, _>>()?),
                 };
                 let networks = self.networks_for(base.as_ref().map(|base| base.origin().host_text()).as_deref())?;
-                Policy::bound(base, hosts, allow, networks)?
+                Policy::bound(base, hosts, allow, networks)
             }
-        };
-        Ok(if self.proxy.is_some() { policy.through_proxy() } else { policy })
+        }
     }
 
     fn networks_for(&self, base: Option<&str>) -> Result<Networks, Error> {

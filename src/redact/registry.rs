@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::filter::{Filter, MAX_PATTERNS, MIN_LENGTH};
 use super::{MASK, forms};
 use crate::fork::Lock;
+use crate::url::SafeUrl;
 
 static FILTER: Lock<Option<Arc<Filter>>> = Lock::new(None);
 /// Grows with each change of [`FILTER`]; zero while no secret is known.
@@ -55,6 +56,26 @@ pub fn register_pair(user: &str, secret: &str) -> bool {
     pair.push_str(secret);
     let alone = register(secret);
     register(&pair) || alone
+}
+
+/// Registers a URL that is a secret as a whole, and the parts of it that a server may repeat by themselves: path and
+/// query, the last segment, segments that are no plain word, values of the query.
+pub fn register_url(url: &SafeUrl) {
+    let (path, query) = url.path_and_query();
+    let tail = path.trim_start_matches('/');
+    register(tail);
+    if let Some(query) = query {
+        register(&Zeroizing::new(format!("{tail}?{query}")));
+        for (_, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            register(value);
+        }
+    }
+    let mut segments = tail.rsplit('/');
+    segments.next().map(register);
+    let is_word = |segment: &&str| segment.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'_');
+    for segment in segments.filter(|segment| !is_word(segment)) {
+        register(segment);
+    }
 }
 
 /// The text with every registered secret masked; the same text when it holds none.
