@@ -13,8 +13,8 @@ const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// Time the server asks us to wait, from a `Retry-After` value.
 ///
-/// Accepts delay-seconds (a fraction too, which some APIs send), the three HTTP-date forms, and several values joined by
-/// commas, of which the longest counts; a date in the past is zero.
+/// Accepts delay-seconds (a fraction too, which some APIs send), the three HTTP-date forms, and several values of one kind
+/// joined by commas, of which the longest counts; a date in the past is zero, an absurd number a hundred years.
 ///
 /// # Errors
 /// [`Malformed`] when the value is none of these; the caller then falls back to its own backoff.
@@ -25,11 +25,25 @@ pub fn retry_after(value: &[u8], now: SystemTime) -> Result<Duration, Malformed>
     if text.len() > 512 {
         return if text.bytes().all(|b| b.is_ascii_digit()) { Ok(FOR_EVER) } else { Err(Malformed) };
     }
-    if let Ok(date) = httpdate::parse_http_date(text) {
+    if let Some(date) = last_date(text) {
         return Ok(date.duration_since(now).unwrap_or(Duration::ZERO).min(FOR_EVER));
     }
     let parts = text.split(',').map(|part| seconds(part.trim_matches([' ', '\t'])));
     parts.collect::<Option<Vec<_>>>().and_then(|waits| waits.into_iter().max()).ok_or(Malformed)
+}
+
+/// The latest of HTTP-dates joined by commas. Dates hold commas themselves, so they are parted behind their zone.
+fn last_date(text: &str) -> Option<SystemTime> {
+    if let Ok(date) = httpdate::parse_http_date(text) {
+        return Some(date);
+    }
+    let mut latest = None;
+    for (index, part) in text.split_inclusive("GMT").enumerate() {
+        let part = if index == 0 { part } else { part.strip_prefix(',')? };
+        let date = httpdate::parse_http_date(part.trim_matches([' ', '\t'])).ok()?;
+        latest = latest.max(Some(date));
+    }
+    latest
 }
 
 /// ASCII decimal seconds with an optional fraction; no sign, no exponent.
@@ -43,7 +57,7 @@ fn decimal(text: &str) -> Option<Duration> {
     if !digits(whole) || fraction.is_some_and(|fraction| !digits(fraction)) {
         return None;
     }
-    let whole = whole.parse::<u64>().map_or(FOR_EVER, Duration::from_secs);
+    let whole = Duration::from_secs(whole.parse().unwrap_or(u64::MAX));
     let nanos = fraction.map_or(0, |fraction| {
         let padded: String = fraction.chars().chain(std::iter::repeat('0')).take(9).collect();
         padded.parse().unwrap_or(0)
@@ -56,10 +70,10 @@ fn decimal(text: &str) -> Option<Duration> {
 pub fn retry_after_of(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let now = server_time(headers).unwrap_or(now);
     let whole = headers.get_all("retry-after").iter().filter_map(|value| retry_after(value.as_bytes(), now).ok());
-    let millis = ["retry-after-ms", "x-amz-retry-after"].iter().filter_map(|name| {
-        let text = headers.get(*name)?.to_str().ok()?.trim();
-        seconds(text).map(|wait| wait / 1000)
-    });
+    let millis = ["retry-after-ms", "x-amz-retry-after"]
+        .iter()
+        .flat_map(|name| headers.get_all(*name))
+        .filter_map(|value| decimal(value.to_str().ok()?.trim()).map(|wait| (wait / 1000).min(FOR_EVER)));
     whole.chain(millis).max()
 }
 
@@ -79,14 +93,14 @@ pub(super) fn reset(text: &str, now: SystemTime) -> Option<Duration> {
     }
     if let Some(number) = decimal(text) {
         let epoch = |since: Duration| {
-            let at = SystemTime::UNIX_EPOCH.checked_add(since)?;
-            Some(at.duration_since(now).unwrap_or(Duration::ZERO).min(FOR_EVER))
+            let at = SystemTime::UNIX_EPOCH.checked_add(since);
+            at.map_or(FOR_EVER, |at| at.duration_since(now).unwrap_or(Duration::ZERO).min(FOR_EVER))
         };
         // No quota window is thirty years long: numbers of that size are dates.
         return match number.as_secs() {
             0..=1_000_000_000 => Some(number),
-            1_000_000_001..=1_000_000_000_000 => epoch(number),
-            _ => epoch(number / 1000),
+            1_000_000_001..=1_000_000_000_000 => Some(epoch(number)),
+            _ => Some(epoch(number / 1000)),
         };
     }
     go_duration(text)
@@ -136,8 +150,7 @@ fn rfc3339(text: &str) -> Option<SystemTime> {
     }
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
     let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-    if year < 1970 || !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 59
-    {
+    if year < 1970 || day == 0 || day > days_in(year, month)? || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
     let mut rest = text.get(19..)?;
@@ -148,24 +161,38 @@ fn rfc3339(text: &str) -> Option<SystemTime> {
         nanos = seconds(&format!("0.{digits}"))?.subsec_nanos();
         rest = tail;
     }
-    let offset = match rest {
-        "Z" | "z" => 0,
-        _ => {
-            let sign = if rest.starts_with('+') {
-                1
-            } else if rest.starts_with('-') {
-                -1
-            } else {
-                return None;
-            };
-            let (h, m) = rest.get(1..)?.split_once(':')?;
-            let two = |part: &str| (part.len() == 2).then(|| part.parse::<i64>().ok())?;
-            sign * (two(h).filter(|h| *h < 24)? * 3600 + two(m).filter(|m| *m < 60)? * 60)
-        }
-    };
+    let offset = offset(rest)?;
     let days = days_from_civil(year as i64, month as i64, day as i64);
     let at = days * 86_400 + (hour * 3600 + minute * 60 + second) as i64 - offset;
     SystemTime::UNIX_EPOCH.checked_add(Duration::new(u64::try_from(at).ok()?, nanos))
+}
+
+/// Seconds east of Greenwich: `Z`, `+02:00`, `-08:30`.
+fn offset(text: &str) -> Option<i64> {
+    if matches!(text, "Z" | "z") {
+        return Some(0);
+    }
+    let (sign, rest) = match text.split_at_checked(1)? {
+        ("+", rest) => (1, rest),
+        ("-", rest) => (-1, rest),
+        _ => return None,
+    };
+    let (hours, minutes) = rest.split_once(':')?;
+    let two = |part: &str| -> Option<i64> {
+        let digits = part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| part.parse().ok())?
+    };
+    Some(sign * (two(hours).filter(|h| *h < 24)? * 3600 + two(minutes).filter(|m| *m < 60)? * 60))
+}
+
+fn days_in(year: u64, month: u64) -> Option<u64> {
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => Some(31),
+        4 | 6 | 9 | 11 => Some(30),
+        2 => Some(if leap { 29 } else { 28 }),
+        _ => None,
+    }
 }
 
 /// Days from 1970-01-01 in the Gregorian calendar.

@@ -22,6 +22,9 @@ pub struct Quota {
     pub window: Option<Duration>,
 }
 
+/// Most members of one field that are read; no API has more limits at once, and a longer list is an attack.
+const MAX_MEMBERS: usize = 16;
+
 /// Every limit that the fields tell of; empty for most answers, at the cost of a look at each name.
 pub fn quotas(headers: &HeaderMap, now: SystemTime) -> Vec<Quota> {
     let spoken = headers.keys().any(|name| {
@@ -58,9 +61,9 @@ fn count(item: &BareItem) -> Option<u64> {
 /// `RateLimit: "default";r=50;t=30` (-08 to -11) or `limit=100, remaining=50, reset=5` (-07).
 fn modern(headers: &HeaderMap) -> Vec<Quota> {
     let Some(text) = joined(headers, "ratelimit") else { return Vec::new() };
-    let policies = policies(headers);
+    let policies = policies(headers, "ratelimit-policy");
     if let Ok(list) = Parser::new(text.as_slice()).parse::<List>() {
-        let named: Vec<Quota> = list.iter().filter_map(|entry| member(entry, &policies)).collect();
+        let named: Vec<Quota> = list.iter().take(MAX_MEMBERS).filter_map(|entry| member(entry, &policies)).collect();
         if !named.is_empty() {
             return named;
         }
@@ -70,39 +73,62 @@ fn modern(headers: &HeaderMap) -> Vec<Quota> {
         Some(ListEntry::Item(item)) => count(&item.bare_item),
         _ => None,
     };
-    let (Some(remaining), reset) = (of("remaining"), of("reset")) else { return Vec::new() };
-    vec![Quota { name: None, limit: of("limit"), remaining, reset: reset.map(Duration::from_secs), window: None }]
+    let (Some(remaining), limit, reset) = (of("remaining"), of("limit"), of("reset")) else { return Vec::new() };
+    let window = window_of(&policies, limit);
+    vec![Quota { name: None, limit, remaining, reset: reset.map(Duration::from_secs), window }]
 }
 
-fn member(entry: &ListEntry, policies: &[(String, Option<u64>, Option<u64>)]) -> Option<Quota> {
+fn member(entry: &ListEntry, policies: &[Policy]) -> Option<Quota> {
     let ListEntry::Item(item) = entry else { return None };
     let name = item.bare_item.as_string()?.as_str().to_owned();
     let remaining = count(item.params.get("r")?)?;
     let reset = item.params.get("t").map(|t| count(t).ok_or(())).transpose().ok()?;
-    let policy = policies.iter().find(|(known, ..)| *known == name);
+    let policy = policies.iter().find(|policy| policy.name.as_ref() == Some(&name));
+    if policy.is_some_and(|policy| !policy.counts_requests) {
+        return None;
+    }
     Some(Quota {
-        limit: policy.and_then(|(_, q, _)| *q),
-        window: policy.and_then(|(.., w)| *w).map(Duration::from_secs),
+        limit: policy.and_then(|policy| policy.quota),
+        window: policy.and_then(|policy| policy.window),
         name: Some(name),
         remaining,
         reset: reset.map(Duration::from_secs),
     })
 }
 
-/// `RateLimit-Policy: "burst";q=100;w=60`; policies that count something other than requests are left out.
-fn policies(headers: &HeaderMap) -> Vec<(String, Option<u64>, Option<u64>)> {
-    let Some(text) = joined(headers, "ratelimit-policy") else { return Vec::new() };
+/// One member of `RateLimit-Policy`: `"burst";q=100;w=60` (-08 to -11) or `100;w=60` (-05 to -07).
+struct Policy {
+    name: Option<String>,
+    quota: Option<u64>,
+    window: Option<Duration>,
+    /// False for quotas of bytes or of concurrent requests, which say nothing about the next request's turn.
+    counts_requests: bool,
+}
+
+fn policies(headers: &HeaderMap, field: &str) -> Vec<Policy> {
+    let Some(text) = joined(headers, field) else { return Vec::new() };
     let Ok(list) = Parser::new(text.as_slice()).parse::<List>() else { return Vec::new() };
-    list.iter()
-        .filter_map(|entry| match entry {
-            ListEntry::Item(item) => {
-                let name = item.bare_item.as_string()?.as_str().to_owned();
-                let of = |key: &str| item.params.get(key).and_then(count);
-                Some((name, of("q"), of("w")))
-            }
-            ListEntry::InnerList(_) => None,
-        })
-        .collect()
+    list.iter().take(MAX_MEMBERS).filter_map(policy).collect()
+}
+
+fn policy(entry: &ListEntry) -> Option<Policy> {
+    let ListEntry::Item(item) = entry else { return None };
+    let of = |key: &str| item.params.get(key).and_then(count);
+    let name = item.bare_item.as_string().map(|name| name.as_str().to_owned());
+    let quota = if name.is_some() { of("q") } else { Some(count(&item.bare_item)?) };
+    let window = of("w").filter(|w| *w > 0).map(Duration::from_secs);
+    let unit = item.params.get("qu").map(|unit| unit.as_string().map(|unit| unit.as_str()));
+    Some(Policy { name, quota, window, counts_requests: unit.is_none_or(|unit| unit == Some("requests")) })
+}
+
+/// The window of the nameless policy that allows this many requests.
+fn window_of(policies: &[Policy], limit: Option<u64>) -> Option<Duration> {
+    policies
+        .iter()
+        .find(|policy| {
+            policy.name.is_none() && policy.quota.is_some() && policy.quota == limit && policy.window.is_some()
+        })?
+        .window
 }
 
 /// `…-Limit`, `…-Remaining`, `…-Reset` of one family.
@@ -113,7 +139,9 @@ fn old(headers: &HeaderMap, family: &str, now: SystemTime) -> Option<Quota> {
     let reset = after.or_else(|| reset(of("reset")?, now));
     // `10, 10;w=1, 50;w=60`: the first number is the limit that the other two fields speak of.
     let limit = of("limit").and_then(|text| whole(text.split([',', ';']).next().unwrap_or("")));
-    Some(Quota { name: None, limit, remaining, reset, window: None })
+    let window =
+        ["limit", "policy"].iter().find_map(|tail| window_of(&policies(headers, &format!("{family}-{tail}")), limit));
+    Some(Quota { name: None, limit, remaining, reset, window })
 }
 
 /// A count; `599.0` is one, `-1` means unknown and is none.
@@ -122,67 +150,5 @@ fn whole(text: &str) -> Option<u64> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn read(lines: &[(&str, &str)]) -> Vec<Quota> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in lines {
-            headers.append(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
-        }
-        quotas(&headers, SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000))
-    }
-
-    fn first(lines: &[(&str, &str)]) -> (Option<u64>, u64, Option<u64>) {
-        let quota = read(lines).remove(0);
-        (quota.limit, quota.remaining, quota.reset.map(|reset| reset.as_secs()))
-    }
-
-    #[test]
-    fn every_generation_of_the_draft_is_read() {
-        let policy = ("ratelimit-policy", "\"default\";q=100;w=60");
-        assert_eq!(first(&[("ratelimit", "\"default\";r=50;t=30"), policy]), (Some(100), 50, Some(30)));
-        assert_eq!(first(&[("ratelimit", "limit=100, remaining=50, reset=5")]), (Some(100), 50, Some(5)));
-        let old = [("ratelimit-limit", "10, 10;w=1, 50;w=60"), ("ratelimit-remaining", "5"), ("ratelimit-reset", "50")];
-        assert_eq!(first(&old), (Some(10), 5, Some(50)));
-    }
-
-    #[test]
-    fn vendor_forms_are_read() {
-        let github = [("x-ratelimit-limit", "60"), ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1700000060")];
-        assert_eq!(first(&github), (Some(60), 0, Some(60)));
-        let discord =
-            [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1"), ("x-ratelimit-reset-after", "64.57")];
-        assert_eq!(first(&discord), (None, 0, Some(64)));
-        let reddit = [("x-ratelimit-remaining", "599.0"), ("x-ratelimit-reset", "342")];
-        assert_eq!(first(&reddit), (None, 599, Some(342)));
-        let x = [("x-rate-limit-remaining", "847"), ("x-rate-limit-reset", "1700000100")];
-        assert_eq!(first(&x), (None, 847, Some(100)));
-    }
-
-    #[test]
-    fn malformed_and_foreign_fields_are_ignored() {
-        for lines in [
-            &[("ratelimit", "\"a\";r=1.5")][..],
-            &[("ratelimit", "\"a\";r=-1")],
-            &[("ratelimit", "\"a\";r")],
-            &[("ratelimit", "\"a\";r=1,")],
-            &[("x-ratelimit-remaining", "-1"), ("x-ratelimit-reset", "0")],
-            &[("x-ratelimit-remaining", "abc")],
-            &[("ratelimit", "\"a\";r=0;t=9"), ("age", "30")],
-            &[("content-type", "text/html")],
-        ] {
-            assert_eq!(read(lines), [], "{lines:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_field_panics(text in "[ -~]{0,60}") {
-            let _ = read(&[("ratelimit", text.trim()), ("ratelimit-policy", text.trim())]);
-            let _ = read(&[("x-ratelimit-remaining", text.trim()), ("x-ratelimit-reset", text.trim())]);
-        }
-    }
-}
+#[path = "quota_tests.rs"]
+mod tests;

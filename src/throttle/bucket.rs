@@ -3,12 +3,14 @@
 use std::time::{Duration, Instant};
 
 use super::Limit;
+use super::window::Window;
 use crate::headers::Quota;
 
 /// Permission to send one request.
 #[derive(Debug)]
 pub struct Grant {
-    pub(super) number: u64,
+    number: u64,
+    at: Instant,
 }
 
 /// The state of one quota.
@@ -30,19 +32,6 @@ struct Pace {
     due: Option<Instant>,
 }
 
-/// What headers said of one of the API's limits.
-#[derive(Debug)]
-struct Window {
-    name: Option<String>,
-    limit: Option<u64>,
-    remaining: u64,
-    resets: Option<Instant>,
-}
-
-/// Longest reset that is believed: a day. A hostile server must not park a bot for a year.
-const MAX_RESET: Duration = Duration::from_secs(86_400);
-/// Two resets this close name the same window: servers round to seconds.
-const SAME_WINDOW: Duration = Duration::from_secs(2);
 /// Most named windows that one API may have.
 const MAX_WINDOWS: usize = 8;
 
@@ -54,110 +43,79 @@ impl Bucket {
         bucket
     }
 
-    /// Adds limits that are not there yet: clients that share a bucket obey the limits of all of them.
+    /// Adds limits that are not there yet: clients that share a bucket obey the limits of all of them. Of two limits over
+    /// the same period the stricter stays.
     pub fn tighten(&mut self, limits: &[Limit]) {
         for limit in limits {
-            if !self.limits.iter().any(|pace| pace.limit == *limit) {
-                let spacing = limit.spacing();
-                self.limits.push(Pace { limit: *limit, spacing, slack: spacing * (limit.burst() - 1), due: None });
+            match self.limits.iter_mut().find(|pace| pace.limit.period == limit.period) {
+                Some(pace) if pace.limit.count <= limit.count => {}
+                Some(pace) => *pace = Pace { due: pace.due, ..Pace::new(*limit) },
+                None => self.limits.push(Pace::new(*limit)),
             }
         }
     }
 
     /// How long until one request may leave.
     pub fn wait(&self, now: Instant) -> Duration {
-        let until = |at: Instant| at.saturating_duration_since(now);
-        let paces = self.limits.iter().filter_map(|pace| pace.due.map(|due| until(due).saturating_sub(pace.slack)));
-        let windows = self.windows.iter().filter_map(|window| match window.resets {
-            Some(at) if window.remaining == 0 => Some(until(at)),
-            _ => None,
-        });
-        let blocked = self.blocked_until.map(until);
+        let paces = self.limits.iter().map(|pace| pace.wait(now));
+        let windows = self.windows.iter().map(|window| window.wait(self.in_flight, now));
+        let blocked = self.blocked_until.map(|at| at.saturating_duration_since(now));
         paces.chain(windows).chain(blocked).max().unwrap_or(Duration::ZERO)
     }
 
     /// Charges every limit, if all of them allow it now.
     pub fn take(&mut self, now: Instant) -> Option<Grant> {
-        self.refill(now);
+        self.roll(now);
         if !self.wait(now).is_zero() {
             return None;
         }
         for pace in &mut self.limits {
-            let from = pace.due.map_or(now, |due| due.max(now));
-            pace.due = from.checked_add(pace.spacing);
-        }
-        for window in &mut self.windows {
-            window.remaining = window.remaining.saturating_sub(1);
+            pace.charge(now);
         }
         self.in_flight += 1;
         self.granted += 1;
-        Some(Grant { number: self.granted })
+        Some(Grant { number: self.granted, at: now })
     }
 
-    /// A window that ended starts anew with its full limit, until an answer says better.
-    fn refill(&mut self, now: Instant) {
-        let in_flight = self.in_flight;
-        self.windows.retain_mut(|window| {
-            let ended = window.resets.is_some_and(|at| at <= now);
-            if ended {
-                window.resets = None;
-                window.remaining = window.limit.unwrap_or(0).saturating_sub(in_flight);
-            }
-            // A full limit with nobody in flight would still block for ever without a reset: it is forgotten then.
-            !(ended && window.limit.is_none() || window.resets.is_none() && window.remaining == 0 && in_flight == 0)
-        });
+    fn roll(&mut self, now: Instant) {
+        self.windows.retain_mut(|window| window.roll(now));
     }
 
-    /// A grant that was never used: its charge is undone where that is still possible.
+    /// A grant that was never used: its charge is undone as far as no window can then see more than the limit.
     pub fn give_back(&mut self, grant: Grant, now: Instant) {
-        let last = grant.number == self.granted;
         self.in_flight = self.in_flight.saturating_sub(1);
-        for pace in &mut self.limits {
-            // Only the last charge moves the due time back exactly; an older one frees its slot the same way.
-            pace.due =
-                pace.due.and_then(|due| due.checked_sub(pace.spacing)).filter(|due| last || *due > now).or(pace.due);
+        let last = grant.number == self.granted;
+        if last {
+            self.granted -= 1;
         }
-        for window in &mut self.windows {
-            window.remaining = window.remaining.saturating_add(1);
+        for pace in &mut self.limits {
+            pace.undo(last, now);
         }
     }
 
     /// A request that was sent and brought no answer: it stays charged.
     pub fn fail(&mut self, _grant: Grant) {
         self.in_flight = self.in_flight.saturating_sub(1);
+        self.windows.iter_mut().for_each(Window::charge);
     }
 
     /// An answer came, with these quotas.
-    pub fn settle(&mut self, _grant: Grant, quotas: &[Quota], now: Instant) {
+    pub fn settle(&mut self, grant: Grant, quotas: &[Quota], now: Instant) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        for quota in quotas {
-            self.learn(quota, now);
-        }
-    }
-
-    fn learn(&mut self, quota: &Quota, now: Instant) {
-        let Some(reset) = quota.reset.map(|reset| reset.min(MAX_RESET)) else { return };
-        let Some(resets) = now.checked_add(reset) else { return };
-        // What is under way was not counted by the server when it wrote this answer.
-        let left = quota.remaining.saturating_sub(self.in_flight);
-        let Some(window) = self.windows.iter_mut().find(|window| window.name == quota.name) else {
-            if self.windows.len() < MAX_WINDOWS {
-                let (name, limit) = (quota.name.clone(), quota.limit);
-                self.windows.push(Window { name, limit, remaining: left, resets: Some(resets) });
-            }
+        if self.windows.is_empty() && quotas.is_empty() {
             return;
-        };
-        window.limit = quota.limit.or(window.limit);
-        match window.resets {
-            // An answer from a window that ended already says nothing about this one.
-            Some(at) if resets + SAME_WINDOW < at => {}
-            Some(at) if resets <= at + SAME_WINDOW => {
-                window.remaining = window.remaining.min(left);
-                window.resets = Some(at.max(resets));
+        }
+        self.roll(now);
+        for window in &mut self.windows {
+            if !quotas.iter().any(|quota| window.is_named(quota.name.as_ref())) {
+                window.pass_over();
             }
-            _ => {
-                window.remaining = left;
-                window.resets = Some(resets);
+        }
+        for quota in quotas {
+            if let Some(window) = self.windows.iter_mut().find(|window| window.is_named(quota.name.as_ref())) {
+                window.learn(quota, grant.at, now);
+            } else if self.windows.len() < MAX_WINDOWS {
+                self.windows.extend(Window::open(quota, now));
             }
         }
     }
@@ -168,14 +126,46 @@ impl Bucket {
     }
 
     /// The wait of a request with `ahead` others before it, as far as it can be told.
-    pub fn estimate(&self, ahead: usize, now: Instant) -> Duration {
-        let spacing = self.limits.iter().map(|pace| pace.spacing).max().unwrap_or(Duration::ZERO);
-        let ahead = u32::try_from(ahead).unwrap_or(u32::MAX);
-        self.wait(now).saturating_add(spacing.saturating_mul(ahead))
+    pub fn estimate(&mut self, ahead: usize, now: Instant) -> Duration {
+        self.roll(now);
+        let count = u32::try_from(ahead).unwrap_or(u32::MAX);
+        let paces = self.limits.iter().map(|pace| pace.estimate(count, now));
+        let windows = self.windows.iter().map(|window| window.estimate(u64::from(count), now));
+        paces.chain(windows).max().unwrap_or(Duration::ZERO).max(self.wait(now))
     }
 
     /// Forgets what belonged to threads of a parent process.
     pub fn abandon(&mut self) {
         self.in_flight = 0;
+    }
+}
+
+impl Pace {
+    fn new(limit: Limit) -> Self {
+        let spacing = limit.spacing();
+        Self { limit, spacing, slack: spacing * (limit.burst() - 1), due: None }
+    }
+
+    fn wait(&self, now: Instant) -> Duration {
+        self.estimate(0, now)
+    }
+
+    fn estimate(&self, ahead: u32, now: Instant) -> Duration {
+        let due = self.due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now));
+        due.saturating_add(self.spacing.saturating_mul(ahead)).saturating_sub(self.slack)
+    }
+
+    fn charge(&mut self, now: Instant) {
+        let from = self.due.map_or(now, |due| due.max(now));
+        self.due = from.checked_add(self.spacing);
+    }
+
+    /// Takes one charge back. The last one is undone exactly; an older one only where the next is due later than now even
+    /// so, since others have used the time that it stood for.
+    fn undo(&mut self, last: bool, now: Instant) {
+        let Some(earlier) = self.due.and_then(|due| due.checked_sub(self.spacing)) else { return };
+        if last || earlier > now {
+            self.due = Some(earlier);
+        }
     }
 }

@@ -6,11 +6,16 @@
 
 mod bucket;
 mod limit;
+mod registry;
 mod shared;
+mod window;
 
 pub use bucket::{Bucket, Grant};
 pub use limit::Limit;
-pub use shared::{Decision, Refusal, Registry, Shared, Ticket};
+pub use registry::Registry;
+pub use shared::{Decision, Refusal, Shared, Ticket};
 
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,6 @@
 //! The line in front of a bucket: first come, first served, across threads and runtimes.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -23,6 +22,9 @@ pub enum Decision {
     /// Others come first; it will be woken.
     Behind,
 }
+
+/// Shortest sleep of the head: timers step in milliseconds, and a shorter one would spin.
+const TIMER_STEP: Duration = Duration::from_millis(1);
 
 /// Why a waiter may not join.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,6 +52,11 @@ impl Line {
     fn head_waker(&mut self) -> Option<Waker> {
         self.waiters.front_mut().and_then(|(_, waker)| waker.take())
     }
+
+    /// Where a ticket stands, or where it would. Tickets stand in the order of their numbers, so a long line costs little.
+    fn place(&self, ticket: Ticket) -> Result<usize, usize> {
+        self.waiters.binary_search_by_key(&ticket.0, |(known, _)| known.0)
+    }
 }
 
 impl Shared {
@@ -64,7 +71,8 @@ impl Shared {
         if line.epoch != epoch() {
             // The child of a fork: whoever waited here stayed in the parent.
             line.epoch = epoch();
-            line.waiters.clear();
+            // Their wakers belong to runtimes that the child abandons, so not even their destructors may run here.
+            std::mem::forget(std::mem::take(&mut line.waiters));
             line.bucket.abandon();
         }
         line
@@ -85,7 +93,8 @@ impl Shared {
         if line.waiters.len() >= line.max_queue {
             return Err(Refusal::QueueFull);
         }
-        let estimate = line.bucket.estimate(line.waiters.len(), now);
+        let ahead = line.waiters.len();
+        let estimate = line.bucket.estimate(ahead, now);
         if estimate > max_wait {
             return Err(Refusal::TooLong(estimate));
         }
@@ -97,30 +106,26 @@ impl Shared {
 
     /// Asks for a grant. A waiter that gets none is woken through `waker` when its turn or its wait may have changed.
     pub fn poll(&self, ticket: Ticket, now: Instant, waker: &Waker) -> Decision {
-        let (decision, next) = {
+        let waker = waker.clone();
+        // Wakers are cloned, dropped and woken outside the lock: they may run code of their runtimes.
+        let (decision, _unused, next) = {
             let mut line = self.line();
-            if line.waiters.front().is_some_and(|(first, _)| *first == ticket) {
-                match line.bucket.take(now) {
-                    Some(grant) => {
-                        line.waiters.pop_front();
-                        let next = line.head_waker();
-                        (Decision::Grant(grant), next)
-                    }
-                    None => {
-                        let wait = line.bucket.wait(now);
-                        if let Some((_, place)) = line.waiters.front_mut() {
-                            *place = Some(waker.clone());
-                        }
-                        (Decision::Wait(wait.max(Duration::from_millis(1))), None)
-                    }
-                }
+            let place = line.place(ticket);
+            if let Err(at) = place {
+                // A fork emptied the line under this waiter: it takes its place again.
+                line.waiters.insert(at, (ticket, None));
+            }
+            let (Ok(at) | Err(at)) = place;
+            let granted = if at == 0 { line.bucket.take(now) } else { None };
+            if let Some(grant) = granted {
+                let left = line.waiters.pop_front();
+                (Decision::Grant(grant), left.and_then(|(_, waker)| waker), line.head_waker())
             } else {
-                match line.waiters.iter_mut().find(|(known, _)| *known == ticket) {
-                    Some((_, place)) => *place = Some(waker.clone()),
-                    // A fork emptied the line under this waiter: it joins again at the end.
-                    None => line.waiters.push_back((ticket, Some(waker.clone()))),
-                }
-                (Decision::Behind, None)
+                let decision = match at {
+                    0 => Decision::Wait(line.bucket.wait(now).max(TIMER_STEP)),
+                    _ => Decision::Behind,
+                };
+                (decision, line.waiters.get_mut(at).and_then(|(_, known)| known.replace(waker)), None)
             }
         };
         wake(next);
@@ -129,83 +134,67 @@ impl Shared {
 
     /// Leaves the line. Costs nobody anything.
     pub fn leave(&self, ticket: Ticket, _now: Instant) {
-        let next = {
+        let (_unused, next) = {
             let mut line = self.line();
-            let first = line.waiters.front().is_some_and(|(known, _)| *known == ticket);
-            line.waiters.retain(|(known, _)| *known != ticket);
-            if first { line.head_waker() } else { None }
+            match line.place(ticket) {
+                Ok(at) => {
+                    let left = line.waiters.remove(at);
+                    (left, if at == 0 { line.head_waker() } else { None })
+                }
+                Err(_) => (None, None),
+            }
         };
         wake(next);
     }
 
     /// Returns a grant that was never used.
     pub fn give_back(&self, grant: Grant, now: Instant) {
-        self.change(|bucket| bucket.give_back(grant, now));
+        self.change(now, |bucket| bucket.give_back(grant, now));
     }
 
     /// Ends a grant whose request brought no answer.
-    pub fn fail(&self, grant: Grant, _now: Instant) {
-        self.change(|bucket| bucket.fail(grant));
+    pub fn fail(&self, grant: Grant, now: Instant) {
+        self.change(now, |bucket| bucket.fail(grant));
     }
 
     /// Ends a grant with what its answer's headers say.
     pub fn settle(&self, grant: Grant, quotas: &[Quota], now: Instant) {
-        self.change(|bucket| bucket.settle(grant, quotas, now));
+        self.change(now, |bucket| bucket.settle(grant, quotas, now));
     }
 
-    /// Nothing leaves before `until`.
+    /// Nothing leaves before `until`. Who is first is woken, since it may not want to wait that long.
     pub fn block_until(&self, until: Instant) {
-        self.change(|bucket| bucket.block(until));
-    }
-
-    fn change(&self, work: impl FnOnce(&mut Bucket)) {
         let next = {
             let mut line = self.line();
-            work(&mut line.bucket);
+            line.bucket.block(until);
             line.head_waker()
         };
         wake(next);
     }
 
-    fn tighten(&self, limits: &[Limit]) {
-        self.change(|bucket| bucket.tighten(limits));
+    pub(super) fn tighten(&self, limits: &[Limit]) {
+        self.line().bucket.tighten(limits);
+    }
+
+    /// Changes the bucket, and wakes who is first when that shortened its wait.
+    fn change(&self, now: Instant, work: impl FnOnce(&mut Bucket)) {
+        let next = {
+            let mut line = self.line();
+            if line.waiters.is_empty() {
+                work(&mut line.bucket);
+                None
+            } else {
+                let before = line.bucket.wait(now);
+                work(&mut line.bucket);
+                if line.bucket.wait(now) < before { line.head_waker() } else { None }
+            }
+        };
+        wake(next);
     }
 }
 
-/// Wakes outside the lock: a waker may run code of its runtime.
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
-    }
-}
-
-/// The buckets of this process, by origin, secret fingerprint and key.
-pub struct Registry;
-
-static BUCKETS: Lock<Option<HashMap<String, Arc<Shared>>>> = Lock::new(None);
-/// Buckets kept; beyond it those that nobody uses are forgotten.
-const MAX_BUCKETS: usize = 10_000;
-
-impl Registry {
-    /// The bucket of `key`. Limits that it does not have yet are added.
-    pub fn get_or_create(key: &str, limits: &[Limit], max_queue: usize) -> Arc<Shared> {
-        let found = {
-            let mut held = BUCKETS.lock();
-            let buckets = held.get_or_insert_default();
-            if let Some(found) = buckets.get(key) {
-                found.clone()
-            } else {
-                if buckets.len() >= MAX_BUCKETS {
-                    buckets.retain(|_, bucket| Arc::strong_count(bucket) > 1);
-                }
-                let made = Arc::new(Shared::new(limits, max_queue));
-                if buckets.len() < MAX_BUCKETS {
-                    buckets.insert(key.to_owned(), made.clone());
-                }
-                return made;
-            }
-        };
-        found.tighten(limits);
-        found
     }
 }

@@ -123,6 +123,7 @@ fn answers_that_overtake_each_other_do_not_raise_the_quota() {
     bucket.settle(grants.next().unwrap(), &[quota(2, 10, Some(5))], now);
     assert!(bucket.take(now).is_none(), "two are in flight and two remain");
     bucket.settle(grants.next().unwrap(), &[quota(4, 10, Some(5))], now);
+    assert!(bucket.take(now).is_some(), "one is in flight and two remain");
     assert!(bucket.take(now).is_none(), "an older answer does not add");
     bucket.settle(grants.next().unwrap(), &[quota(4, 2, Some(5))], now);
     assert!(bucket.take(now + Duration::from_secs(11)).is_some(), "the window ended");
@@ -144,25 +145,4 @@ fn equal_keys_share_one_bucket() {
     let (a, b) = (Registry::get_or_create("t|1", &limits, 9), Registry::get_or_create("t|1", &[], 9));
     assert!(a.try_acquire(Instant::now()).is_some());
     assert!(b.try_acquire(Instant::now()).is_none());
-}
-
-#[test]
-fn fifty_workers_meet_a_server_window_without_one_429() {
-    let shared = Shared::new(&[Limit::parse("10/s").unwrap()], 1000);
-    let start = Instant::now();
-    let mut now = start;
-    let mut line: Vec<Ticket> = (0..500).map(|_| shared.join(now, Duration::from_secs(600)).unwrap()).collect();
-    let mut windows = std::collections::HashMap::new();
-    while let Some(head) = line.first().copied() {
-        match shared.poll(head, now, Waker::noop()) {
-            Decision::Grant(_) => {
-                *windows.entry(now.duration_since(start).as_secs()).or_insert(0) += 1;
-                line.remove(0);
-            }
-            Decision::Wait(wait) => now += wait,
-            Decision::Behind => panic!("the head is never behind"),
-        }
-    }
-    assert!(windows.values().all(|count| *count <= 10), "{windows:?}");
-    assert!(now.duration_since(start).as_secs_f64() <= 50.0 * 1.02);
 }
