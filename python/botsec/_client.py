@@ -1063,7 +1063,7 @@ async def _run(core: _core.Client, *arguments: Any) -> Response:
 
         _bridge = bridge
     call = core.start(_bridge(), *arguments)
-    if call.body is not None or call.has_signers:
+    if call.has_helpers:
         from botsec._serve import serve
 
         return await serve(call, _bridge())

@@ -27,18 +27,12 @@ def bridge() -> Bridge:
 def _attach(loop: asyncio.AbstractEventLoop) -> Bridge:
     # The loop keeps the bridge alive through its reader; the bridge must not keep the loop alive.
     here = weakref.ref(loop)
-
-    def create_future() -> "asyncio.Future[None]":
-        there = here()
-        assert there is not None  # noqa: S101 - a running loop exists
-        return there.create_future()
-
-    made = Bridge(create_future, True)
+    made = Bridge(here, True)
     try:
         loop.add_reader(made.fileno(), made.drain)
     except NotImplementedError:
         # Windows' Proactor loop cannot watch descriptors: a task waits on a loopback socket instead.
-        made = Bridge(create_future, False)
+        made = Bridge(here, False)
         task = loop.create_task(_listen(made), name="botsec")
         _listeners[loop] = task
     _bridges[loop] = made

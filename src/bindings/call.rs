@@ -39,7 +39,7 @@ pub(super) struct Arguments<'a, 'py> {
 
 /// A call ready to be driven.
 pub(super) struct Prepared {
-    pub(super) call: Call,
+    pub(super) call: Box<Call>,
     /// Where a body iterator's chunks go, and the iterable.
     pub(super) body: Option<(Feeder, Py<PyAny>)>,
     /// What signers are asked, and the signers.
@@ -129,7 +129,7 @@ impl Prepared {
         if given.max_response_bytes == Some(0) {
             return Err(wrong_value("`max_response_bytes` must be at least 1."));
         }
-        let call = Call {
+        let call = Box::new(Call {
             request: Request {
                 method: convert::method(given.method)?,
                 target,
@@ -148,7 +148,7 @@ impl Prepared {
                 stream,
             },
             signers: port,
-        };
+        });
         Ok(Self { call, body: feeder, questions, check })
     }
 }

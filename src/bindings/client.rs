@@ -19,7 +19,6 @@ use crate::client::{Parts, Routes, Scope};
 use crate::error::{Code, Error};
 use crate::observe::Event;
 use crate::pipeline::{Content, Setup};
-use crate::redact;
 use crate::transport::Settings;
 
 /// What both drivers share.
@@ -264,10 +263,10 @@ fn refusal(py: Python<'_>, core: &Core, given: &Arguments<'_, '_>, raised: &PyEr
     let code = value.getattr("code").ok()?.extract::<String>().ok()?;
     let code = Code::ALL.iter().find(|known| known.as_str() == code)?.as_str();
     let incident = value.getattr("incident_id").ok().and_then(|id| id.extract().ok());
-    let host = core.setup.policy.origin().map(|origin| origin.authority().to_string()).unwrap_or_default();
     Some(Event {
-        method: redact::route_label(given.method),
-        host,
+        // Whatever was given as a method may be a stranger's text: only what is one is told.
+        method: super::convert::method(given.method).ok(),
+        host: core.setup.policy.origin().cloned(),
         route: "{refused}".into(),
         status: None,
         code: Some(code),

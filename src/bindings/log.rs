@@ -8,6 +8,8 @@ use crate::observe::{Event, Level};
 use crate::redact;
 
 static LOGGER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+/// The logger's own `isEnabledFor`, which every call asks once.
+static IS_ENABLED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 /// The logger `botsec`, with a NullHandler. Made with the first client, so that importing botsec imports no logging.
 fn logger(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
@@ -39,13 +41,14 @@ fn try_emit(py: Python<'_>, event: &Event) -> PyResult<()> {
         Level::Error => 40,
     };
     let logger = logger(py)?;
-    if !logger.call_method1("isEnabledFor", (level,))?.is_truthy()? {
+    let is_enabled = IS_ENABLED.get_or_try_init(py, || logger.getattr("isEnabledFor").map(Bound::unbind))?;
+    if !is_enabled.bind(py).call1((level,))?.is_truthy()? {
         return Ok(());
     }
     let line = event.line();
     let fields = PyDict::new(py);
-    fields.set_item("method", &event.method)?;
-    fields.set_item("host", &event.host)?;
+    fields.set_item("method", event.method_text())?;
+    fields.set_item("host", event.host_text())?;
     fields.set_item("route", redact::scrub(&event.route).as_ref())?;
     fields.set_item("status", event.status)?;
     fields.set_item("code", event.code)?;

@@ -99,7 +99,8 @@ impl PendingCall {
         let transport = core.background.transport(&core.settings).or_raise(py)?;
         let work = {
             let (core, sketch) = (core.clone(), sketch.clone());
-            async move { drive::send(&core.setup, &transport, call, &sketch).await }
+            // In a box of its own: the task is moved several times before it runs.
+            Box::pin(async move { drive::send(&core.setup, &transport, call, &sketch).await })
         };
         let operation = Operation::spawn(py, bridge, work)?;
         let (feeder, iterable) = body.map_or((None, None), |(feeder, iterable)| (Some(feeder), Some(iterable)));
@@ -143,6 +144,12 @@ impl PendingCall {
     #[getter]
     fn has_signers(&self) -> bool {
         self.questions.is_some()
+    }
+
+    /// Whether Python has work to do while the call runs: a body iterator or signers.
+    #[getter]
+    fn has_helpers(&self) -> bool {
+        self.iterable.is_some() || self.questions.is_some()
     }
 
     /// Stop the call at once.

@@ -51,14 +51,6 @@ struct Flow {
     begun: Instant,
 }
 
-impl Flow {
-    /// The limits of the next read, so that no silence outlasts the stream's life.
-    fn limits(&self) -> Limits {
-        let left = STREAM_LIFE.saturating_sub(clock::now().duration_since(self.begun));
-        Limits { max_bytes: self.limits.max_bytes, read_timeout: self.limits.read_timeout.min(left) }
-    }
-}
-
 impl Response {
     fn new(mut answer: Answer, make: impl FnOnce(Box<Stream>, Limits) -> Body) -> Self {
         let content = std::mem::replace(&mut answer.content, Content::Read(Bytes::new()));
@@ -187,7 +179,8 @@ fn glue<'py>(response: &Bound<'py, Response>, name: &str) -> PyResult<Bound<'py,
 }
 
 fn flow(stream: Option<Box<Stream>>, limits: Limits, core: Arc<Core>, event: Event) -> Flow {
-    Flow { stream, core, event, limits, begun: clock::now() }
+    let begun = clock::now();
+    Flow { stream, core, event, limits: Limits { deadline: begun + STREAM_LIFE, ..limits }, begun }
 }
 
 #[pymethods]
@@ -308,7 +301,7 @@ impl Response {
         let taken = {
             let mut body = self.body.lock();
             match &mut *body {
-                Body::Sync(flow, driver) => Some((flow.stream.take(), driver.take(), flow.limits())),
+                Body::Sync(flow, driver) => Some((flow.stream.take(), driver.take(), flow.limits)),
                 Body::Async(..) => {
                     return Err(wrong_value("This stream belongs to an AsyncClient: use aiter_bytes()."));
                 }
@@ -316,14 +309,14 @@ impl Response {
             }
         };
         let Some((stream, driver, limits)) = taken else { return Ok(None) };
-        let (Some(mut stream), Some(driver)) = (stream, driver) else {
+        let (Some(mut stream), Some(mut driver)) = (stream, driver) else {
             return Err(PyRuntimeError::new_err("Another thread reads this stream at the moment."));
         };
         if !stack::is_ours(&driver) {
             std::mem::forget((stream, driver));
             return Err(PyRuntimeError::new_err("This stream belongs to the process that was forked."));
         }
-        let read = stack::read(py, &driver, &mut stream, &limits);
+        let read = stack::read(py, &mut driver, &mut stream, &limits);
         if let Body::Sync(flow, place) = &mut *self.body.lock() {
             flow.stream = Some(stream);
             *place = Some(driver);
@@ -340,7 +333,7 @@ impl Response {
     /// Start reading the next chunk of a stream on the running loop.
     fn start_chunk(slf: &Bound<'_, Self>, bridge: &Bound<'_, Bridge>) -> PyResult<Option<PendingChunk>> {
         let (stream, limits) = match &*slf.get().body.lock() {
-            Body::Async(stream, flow) => (stream.clone(), flow.limits()),
+            Body::Async(stream, flow) => (stream.clone(), flow.limits),
             Body::Sync(..) => return Err(wrong_value("This stream belongs to a Client: use iter_bytes().")),
             Body::Read | Body::Ended => return Ok(None),
         };

@@ -4,15 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use http::Method;
+
 use crate::error::Code;
+use crate::url::Origin;
 
 /// One call as logs and metrics see it. Holds no value that a stranger typed and no secret.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// The method.
-    pub method: String,
-    /// The host, with its port unless 443; empty when the call was refused before it was known.
-    pub host: String,
+    /// The method; `None` when it was no method.
+    pub method: Option<Method>,
+    /// Where it went, or was to go; `None` when the call was refused before that was known.
+    pub host: Option<Origin>,
     /// The route template, generalised.
     pub route: Arc<str>,
     /// The final status, when an answer came.
@@ -36,8 +39,7 @@ impl Event {
     pub fn line(&self) -> String {
         use std::fmt::Write;
         let mut line = String::with_capacity(96);
-        let host = if self.host.is_empty() { "-" } else { &self.host };
-        let _ = write!(line, "{} {host} {}", self.method, self.route);
+        let _ = write!(line, "{} {} {}", self.method_text(), self.host_text().unwrap_or("-"), self.route);
         match self.status {
             Some(status) => drop(write!(line, " status={status}")),
             None => line.push_str(" status=-"),
@@ -58,15 +60,26 @@ impl Event {
         line
     }
 
+    /// The method as text, `-` when there was none.
+    pub fn method_text(&self) -> &str {
+        self.method.as_ref().map_or("-", Method::as_str)
+    }
+
+    /// The host, with its port unless 443.
+    pub fn host_text(&self) -> Option<&str> {
+        self.host.as_ref().map(Origin::authority)
+    }
+
     /// Tells `tracing` subscribers of programs that use the crate without Python.
     pub fn trace(&self) {
-        let Self { method, host, route, status, code, attempts, redirects, incident, .. } = self;
+        let Self { route, status, code, attempts, redirects, incident, .. } = self;
+        let (method, host) = (self.method_text(), self.host_text());
         let (elapsed_ms, queued_ms) = (self.elapsed.as_secs_f64() * 1e3, self.queued.as_secs_f64() * 1e3);
         macro_rules! tell {
             ($level:ident) => {
                 tracing::$level!(
                     target: "botsec",
-                    %method, %host, %route, status, code, elapsed_ms, queued_ms, attempts, redirects, incident
+                    method, host, %route, status, code, elapsed_ms, queued_ms, attempts, redirects, incident
                 )
             };
         }
@@ -179,8 +192,8 @@ mod tests {
 
     fn event(code: Option<&'static str>, attempts: u32) -> Event {
         Event {
-            method: "GET".into(),
-            host: "api.example.com".into(),
+            method: Some(Method::GET),
+            host: Some(crate::url::SafeUrl::parse("https://api.example.com").expect("a URL").origin().clone()),
             route: "/users/{id:int}".into(),
             status: Some(200),
             code,
@@ -230,7 +243,7 @@ mod tests {
         });
         let said = ear.0.lock().expect("one thread").clone();
         assert!(
-            said[0].starts_with("INFO method=GET host=api.example.com route=/users/{id:int} status=200"),
+            said[0].starts_with("INFO method=\"GET\" host=\"api.example.com\" route=/users/{id:int} status=200"),
             "{said:?}"
         );
         assert!(said[1].starts_with("WARN ") && said[1].contains("code=\"transport.timeout\""), "{said:?}");

@@ -37,6 +37,10 @@ pub(super) struct Road<'a> {
     pub(super) auth: &'a [Auth],
     pub(super) options: &'a Options,
     pub(super) signers: Option<&'a dyn Signers>,
+    /// When the first grant came.
+    pub(super) begun: Instant,
+    /// When the call ends, come what may: every wait below ends there at the latest.
+    pub(super) deadline: Instant,
 }
 
 /// A final answer with its body, or what went wrong on the way.
@@ -47,8 +51,7 @@ struct Answer {
 }
 
 impl Road<'_> {
-    /// Judges the first hop.
-    pub(super) fn permit(&self) -> Result<PermittedRequest, Error> {
+    fn permit(&self) -> Result<PermittedRequest, Error> {
         self.setup.policy.permit(self.request, self.auth, &self.setup.defaults)
     }
 
@@ -57,35 +60,34 @@ impl Road<'_> {
         Limits {
             max_bytes: self.options.max_bytes.unwrap_or(default),
             read_timeout: self.options.read_timeout.unwrap_or(self.setup.times.read),
+            deadline: self.deadline,
         }
     }
 
     /// Tries until there is an answer, or no reason to try again.
     pub(super) async fn attempts(
         &self,
-        first: PermittedRequest,
+        first: Box<PermittedRequest>,
         permit: Permit,
-        deadline: Instant,
         trace: &mut Trace,
     ) -> Result<Response, Failure> {
-        let begun = clock::now();
         let mut next = Some((first, permit));
         loop {
             let (permitted, mut permit) = match next.take() {
                 Some(ready) => ready,
                 None => {
-                    let permitted = self.permit()?;
+                    let permitted = Box::new(self.permit()?);
                     let bucket = self.setup.bucket(permitted.origin());
-                    let left = deadline.saturating_duration_since(clock::now());
+                    let left = self.deadline.saturating_duration_since(clock::now());
                     let wait = self.setup.throttle.max_wait.min(left);
-                    (permitted, queue::acquire(&bucket, wait, &mut trace.queued).await?)
+                    (permitted, Box::pin(queue::acquire(&bucket, wait, &mut trace.queued)).await?)
                 }
             };
             trace.attempts += 1;
             let bucket = permit.bucket().clone();
             let host = permitted.origin().clone();
             let result = match self.exchange(permitted, &mut permit, trace).await {
-                Ok(answer) => self.read(answer, begun, trace).await,
+                Ok(answer) => self.read(answer, trace).await,
                 Err(trouble) => Err(trouble),
             };
             drop(permit);
@@ -104,8 +106,8 @@ impl Road<'_> {
                 // Everybody who shares the bucket stops, not this call alone.
                 bucket.block_until(clock::now() + wait.min(self.setup.rules.max_retry_after));
             }
-            match self.verdict(&outcome, &host.host_text(), deadline, trace) {
-                Verdict::Again(wait) => tokio::time::sleep(wait).await,
+            match self.verdict(&outcome, &host.host_text(), trace) {
+                Verdict::Again(wait) => Box::pin(tokio::time::sleep(wait)).await,
                 Verdict::Done => return self.last(failure),
                 Verdict::Stop { reason, retry_after } => return self.last(stopped(failure, &reason, retry_after)),
             }
@@ -120,13 +122,13 @@ impl Road<'_> {
         }
     }
 
-    fn verdict(&self, outcome: &Outcome, host: &str, deadline: Instant, trace: &Trace) -> Verdict {
+    fn verdict(&self, outcome: &Outcome, host: &str, trace: &Trace) -> Verdict {
         let attempt = Attempt {
             method: self.request.method(),
             number: trace.attempts,
             replayable: self.request.is_replayable(),
             idempotency_key: self.request.has_idempotency_key(),
-            time_left: deadline.saturating_duration_since(clock::now()),
+            time_left: self.deadline.saturating_duration_since(clock::now()),
         };
         let mut dice = Dice::roll_new();
         Budgets::of(host, |budget| self.setup.rules.decide(&attempt, outcome, budget, &mut dice))
@@ -135,23 +137,23 @@ impl Road<'_> {
     /// One request and the redirects that its answers ask for, each hop judged.
     async fn exchange(
         &self,
-        first: PermittedRequest,
+        first: Box<PermittedRequest>,
         permit: &mut Permit,
         trace: &mut Trace,
-    ) -> Result<Answer, Trouble> {
+    ) -> Result<Box<Answer>, Trouble> {
         let mut permitted = first;
         let mut hop: Option<Hop> = None;
         let mut extra: Option<Permit> = None;
         loop {
             let uri = permitted.uri().clone();
-            self.sign(&mut permitted, hop.as_ref()).await.map_err(refused)?;
+            if self.signers.is_some() {
+                Box::pin(self.sign(&mut permitted, hop.as_ref())).await.map_err(refused)?;
+            }
             let permit = extra.as_mut().unwrap_or(&mut *permit);
             permit.spend();
-            let reply = match self.hop(permitted).await {
+            let reply = match self.hop(*permitted).await {
                 Err(trouble) if trouble.reached == Reached::StaleConnection && self.may_repeat(hop.as_ref()) => {
-                    let mut again = self.again(hop.as_ref()).map_err(refused)?;
-                    self.sign(&mut again, hop.as_ref()).await.map_err(refused)?;
-                    self.hop(again).await?
+                    Box::pin(self.repeat(hop.as_ref())).await?
                 }
                 other => other?,
             };
@@ -162,43 +164,50 @@ impl Road<'_> {
             trace.status = Some(reply.status.as_u16());
             let follow = self.setup.follow_redirects && is_redirect(reply.status);
             let Some(location) = reply.headers.get(LOCATION).filter(|_| follow) else {
-                return Ok(Answer { reply, uri, quota: quotas.into_iter().next() });
+                return Ok(Box::new(Answer { reply, uri, quota: quotas.into_iter().next() }));
             };
             if trace.redirects >= MAX_REDIRECTS {
                 let error = Error::new(Code::PolicyRedirectRefused).with("reason", "more than 5 redirects");
                 return Err(refused(error));
             }
             let target = self.target(&uri, reply.status, location.as_bytes(), hop.as_ref()).map_err(refused)?;
-            reply.body.drain(&self.limits()).await;
-            permitted =
-                self.setup.policy.follow(self.request, &target, self.auth, &self.setup.defaults).map_err(refused)?;
+            Box::pin(reply.body.drain(&self.limits())).await;
+            let next = self.setup.policy.follow(self.request, &target, self.auth, &self.setup.defaults);
+            *permitted = next.map_err(refused)?;
             trace.redirects += 1;
             trace.host = Some(permitted.origin().clone());
             let bucket = self.setup.bucket(permitted.origin());
-            extra =
-                Some(queue::acquire(&bucket, self.setup.throttle.max_wait, &mut trace.queued).await.map_err(refused)?);
+            let left = self.deadline.saturating_duration_since(clock::now());
+            let wait = self.setup.throttle.max_wait.min(left);
+            extra = Some(Box::pin(queue::acquire(&bucket, wait, &mut trace.queued)).await.map_err(refused)?);
             hop = Some(target);
         }
     }
 
     /// Sends one hop and waits for the head of its answer, at most as long as a silence may last.
-    async fn hop(&self, permitted: PermittedRequest) -> Result<Reply, Trouble> {
+    fn hop(&self, permitted: PermittedRequest) -> impl Future<Output = Result<Reply, Trouble>> + Send {
         /// A body above this size may take longer to send than a silence may last; the total limit bounds it.
         const LONG_UPLOAD: usize = 1024 * 1024;
         let short = permitted.bytes().is_some_and(|bytes| bytes.len() <= LONG_UPLOAD);
-        let answer = self.transport.send(permitted);
-        if !short {
-            return answer.await;
+        let limits = self.limits();
+        let (end, late) = if short { limits.silence() } else { (self.deadline, Code::TransportTimeout) };
+        let answer = tokio::time::timeout_at(end.into(), self.transport.send(permitted));
+        async move {
+            match answer.await {
+                Ok(answer) => answer,
+                Err(_) if late == Code::TransportTimeout => Err(refused(self.overdue())),
+                Err(_) => Err(Trouble {
+                    error: Error::new(late)
+                        .with("reason", format!("no answer within {} s", limits.read_timeout.as_secs_f64())),
+                    reached: Reached::Sent,
+                }),
+            }
         }
-        let read = self.limits().read_timeout;
-        match tokio::time::timeout(read, answer).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Trouble {
-                error: Error::new(Code::TransportReadTimeout)
-                    .with("reason", format!("no answer within {} s", read.as_secs_f64())),
-                reached: Reached::Sent,
-            }),
-        }
+    }
+
+    fn overdue(&self) -> Error {
+        let total = self.deadline.duration_since(self.begun).as_secs_f64();
+        Error::new(Code::TransportTimeout).with("reason", format!("no complete answer within {total} s"))
     }
 
     /// A connection that went stale while it was kept costs one silent repeat, for methods that may be repeated.
@@ -207,11 +216,14 @@ impl Road<'_> {
         method.is_idempotent() && self.request.is_replayable()
     }
 
-    fn again(&self, hop: Option<&Hop>) -> Result<PermittedRequest, Error> {
-        match hop {
+    async fn repeat(&self, hop: Option<&Hop>) -> Result<Reply, Trouble> {
+        let again = match hop {
             None => self.permit(),
             Some(hop) => self.setup.policy.follow(self.request, hop, self.auth, &self.setup.defaults),
-        }
+        };
+        let mut again = again.map_err(refused)?;
+        self.sign(&mut again, hop).await.map_err(refused)?;
+        self.hop(again).await
     }
 
     /// Asks the signers outside this crate; never for another origin.
@@ -232,7 +244,8 @@ impl Road<'_> {
                     .collect(),
                 content: permitted.bytes().map(<[u8]>::to_vec),
             };
-            let signed = signers.sign(*index, request).await?;
+            let signed = tokio::time::timeout_at(self.deadline.into(), signers.sign(*index, request)).await;
+            let signed = signed.map_err(|_| self.overdue())??;
             permitted.add_signature(signed)?;
         }
         Ok(())
@@ -266,26 +279,26 @@ impl Road<'_> {
     /// Reads the body and decides whether the answer is an answer.
     async fn read(
         &self,
-        answer: Answer,
-        begun: Instant,
+        mut answer: Box<Answer>,
         trace: &Trace,
     ) -> Result<Result<Response, (Outcome, Failure)>, Trouble> {
-        let Answer { mut reply, uri, quota } = answer;
+        let reply = &mut answer.reply;
         let status = reply.status.as_u16();
         let limits = self.limits();
         let good = (200..300).contains(&status);
-        let retry_after = headers::retry_after_of(&reply.headers, clock::wall());
+        let retry_after = if good { None } else { headers::retry_after_of(&reply.headers, clock::wall()) };
         let outcome = Outcome::Answered { status, retry_after };
         let again = !good && self.setup.rules.is_retryable_status(status);
         if good {
-            self.judge_type(&reply).map_err(refused)?;
+            self.judge_type(reply).map_err(refused)?;
         }
         let whole = good || !self.options.check;
         let content = match (whole, self.options.stream) {
-            (true, false) => Some(read_all(&mut reply, &limits).await?),
+            (true, false) => Some(read_all(reply, &limits).await?),
             (true, true) if !again => None,
-            _ => Some(reply.body.excerpt(ERROR_BODY, &limits).await),
+            _ => Some(Box::pin(reply.body.excerpt(ERROR_BODY, &limits)).await),
         };
+        let Answer { reply, uri, quota } = *answer;
         let reason = reply.reason.or_else(|| reply.status.canonical_reason().map(str::to_owned)).unwrap_or_default();
         let response = Response {
             status,
@@ -295,7 +308,7 @@ impl Road<'_> {
             content: content.map_or_else(|| Content::Stream(Box::new(reply.body), limits), Content::Read),
             uri,
             open: self.setup.policy.is_open_web(),
-            elapsed: clock::now().duration_since(begun),
+            elapsed: clock::now().duration_since(self.begun),
             attempts: trace.attempts,
             quota,
         };

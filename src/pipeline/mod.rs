@@ -15,6 +15,8 @@ pub use setup::{Call, Options, Setup, SignRequest, Signers, ThrottleSetup, Times
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::Method;
+
 use crate::clock::{self, Dice};
 use crate::error::{Code, Error};
 use crate::observe::Event;
@@ -48,7 +50,7 @@ impl From<Error> for Failure {
 /// What is known about a call while it runs.
 pub(crate) struct Trace {
     started: Instant,
-    method: String,
+    method: Method,
     host: Option<Origin>,
     label: Arc<str>,
     status: Option<u16>,
@@ -66,7 +68,7 @@ impl Trace {
         };
         Self {
             started: clock::now(),
-            method: call.request.method.as_str().to_owned(),
+            method: call.request.method.clone(),
             host: setup.policy.origin().cloned(),
             label,
             status: None,
@@ -78,8 +80,8 @@ impl Trace {
 
     fn event(&self, error: Option<&Error>) -> Event {
         Event {
-            method: self.method.clone(),
-            host: self.host.as_ref().map(|origin| origin.authority().to_string()).unwrap_or_default(),
+            method: Some(self.method.clone()),
+            host: self.host.clone(),
             route: self.label.clone(),
             status: self.status,
             code: error.map(|error| error.code().as_str()),
@@ -93,7 +95,7 @@ impl Trace {
 }
 
 /// Sends one call along the road. Dropping the future closes its exchange and gives back an unused throttle grant.
-pub async fn send(setup: &Setup, transport: &Transport, call: Call) -> Outcome {
+pub async fn send(setup: &Setup, transport: &Transport, call: Box<Call>) -> Outcome {
     let mut trace = Trace::begin(setup, &call);
     let result = walk(setup, transport, call, &mut trace).await;
     let result = result.map_err(|mut failure| {
@@ -106,11 +108,11 @@ pub async fn send(setup: &Setup, transport: &Transport, call: Call) -> Outcome {
     Outcome { result, event }
 }
 
-async fn walk(setup: &Setup, transport: &Transport, call: Call, trace: &mut Trace) -> Result<Response, Failure> {
+async fn walk(setup: &Setup, transport: &Transport, call: Box<Call>, trace: &mut Trace) -> Result<Response, Failure> {
     if setup.is_closed() {
         return Err(Error::new(Code::UsageClosed).saying("The client is closed.").into());
     }
-    let Call { request, options, signers } = call;
+    let Call { request, options, signers } = *call;
     let request = ValidRequest::parse(request)?;
     let auth = match &options.auth {
         Some(auth) => {
@@ -119,28 +121,29 @@ async fn walk(setup: &Setup, transport: &Transport, call: Call, trace: &mut Trac
         }
         None => setup.auth.as_slice(),
     };
-    let road =
-        attempt::Road { setup, transport, request: &request, auth, options: &options, signers: signers.as_deref() };
     // Judged before it queues: what is not allowed shall not wait.
-    let permitted = road.permit()?;
+    let permitted = Box::new(setup.policy.permit(&request, auth, &setup.defaults)?);
     trace.host = Some(permitted.origin().clone());
     let bucket = setup.bucket(permitted.origin());
     let permit = queue::acquire(&bucket, setup.throttle.max_wait, &mut trace.queued).await?;
-    let total = options.timeout.unwrap_or(setup.times.total);
-    let deadline = clock::now() + total;
-    let attempts = road.attempts(permitted, permit, deadline, trace);
-    match tokio::time::timeout_at(deadline.into(), attempts).await {
-        Ok(result) => result,
-        Err(_) => Err(Error::new(Code::TransportTimeout)
-            .with("reason", format!("no complete answer within {} s", total.as_secs_f64()))
-            .into()),
-    }
+    let begun = clock::now();
+    let road = attempt::Road {
+        setup,
+        transport,
+        request: &request,
+        auth,
+        options: &options,
+        signers: signers.as_deref(),
+        begun,
+        deadline: begun + options.timeout.unwrap_or(setup.times.total),
+    };
+    road.attempts(permitted, permit, trace).await
 }
 
 /// Adds what every error of a call carries.
 fn explain(error: &mut Error, trace: &Trace) {
     error.name_incident(&mut Dice::roll_new());
-    error.add("method", trace.method.clone());
+    error.add("method", trace.method.as_str());
     if let Some(host) = &trace.host {
         error.add("host", host.authority().to_string());
     }

@@ -1,8 +1,9 @@
 //! The body of an answer as a bounded stream: idle limit, size caps on decoded bytes, expansion limit, no truncation.
 
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
@@ -12,6 +13,7 @@ use hyper::body::Incoming;
 
 use super::decode::{Coding, Decoder};
 use super::fault;
+use crate::clock;
 use crate::error::{Code, Error};
 
 /// Bounds on a body.
@@ -21,6 +23,16 @@ pub struct Limits {
     pub max_bytes: u64,
     /// Longest silence.
     pub read_timeout: Duration,
+    /// When the body has to be complete.
+    pub deadline: Instant,
+}
+
+impl Limits {
+    /// The end of a silence that begins now, and the error that its end means.
+    pub fn silence(&self) -> (Instant, Code) {
+        let end = clock::now() + self.read_timeout;
+        if self.deadline <= end { (self.deadline, Code::TransportTimeout) } else { (end, Code::TransportReadTimeout) }
+    }
 }
 
 /// Decoded bytes per received byte beyond which a body is a bomb, once it is larger than [`EXPANSION_FLOOR`].
@@ -102,10 +114,29 @@ impl Stream {
 
     async fn step(&mut self) -> Result<Option<Bytes>, Error> {
         match &mut self.kind {
-            Kind::Plain(wire) => std::future::poll_fn(|context| wire.poll_data(context)).await.transpose(),
+            Kind::Plain(wire) => poll_fn(|context| wire.poll_data(context)).await.transpose(),
             Kind::Coded(decoder) => decoder.next().await,
             Kind::Unknown => {
                 Err(Error::new(Code::TransportDecoding).with("reason", "a content coding that was not asked for"))
+            }
+        }
+    }
+
+    /// What is there already needs no timer; a server that always has more is stopped at the deadline all the same.
+    async fn step_in_time(&mut self, limits: &Limits) -> Result<Option<Bytes>, Error> {
+        if self.decoded > 0 && clock::now() >= limits.deadline {
+            return Err(overdue());
+        }
+        let mut step = pin!(self.step());
+        if let Poll::Ready(ready) = poll_fn(|context| Poll::Ready(step.as_mut().poll(context))).await {
+            return ready;
+        }
+        let (end, late) = limits.silence();
+        match tokio::time::timeout_at(end.into(), step).await {
+            Ok(step) => step,
+            Err(_) if late == Code::TransportTimeout => Err(overdue()),
+            Err(_) => {
+                Err(Error::new(late).with("reason", format!("no data for {} s", limits.read_timeout.as_secs_f64())))
             }
         }
     }
@@ -116,12 +147,7 @@ impl Stream {
     /// `RequestTimeoutError` after a silence, `ResponseTooLargeError` beyond a cap, `ProtocolError` for a body that is
     /// cut short or cannot be decoded.
     pub async fn next(&mut self, limits: &Limits) -> Result<Option<Bytes>, Error> {
-        let step = tokio::time::timeout(limits.read_timeout, self.step());
-        let Ok(step) = step.await else {
-            return Err(Error::new(Code::TransportReadTimeout)
-                .with("reason", format!("no data for {} s", limits.read_timeout.as_secs_f64())));
-        };
-        let Some(bytes) = step? else { return Ok(None) };
+        let Some(bytes) = self.step_in_time(limits).await? else { return Ok(None) };
         self.decoded = self.decoded.saturating_add(bytes.len() as u64);
         if self.decoded > limits.max_bytes {
             return Err(too_large(limits.max_bytes));
@@ -191,7 +217,7 @@ impl Stream {
         ) else {
             return;
         };
-        let rest = std::future::poll_fn(|context| wire.poll_data(context));
+        let rest = poll_fn(|context| wire.poll_data(context));
         let _ = tokio::time::timeout(limits.read_timeout.min(Duration::from_secs(2)), async move {
             let mut rest = rest;
             while let Some(Ok(_)) = (&mut rest).await {}
@@ -206,6 +232,10 @@ impl Stream {
             _ => false,
         }
     }
+}
+
+fn overdue() -> Error {
+    Error::new(Code::TransportTimeout).with("reason", "the body did not end in time")
 }
 
 fn too_large(max: u64) -> Error {

@@ -31,13 +31,14 @@ pub use proxied::Proxy;
 pub use tls::{Base, Tls};
 
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode, Version};
-use hyper_util::client::legacy::Client as Pool;
+use hyper_util::client::legacy::{Client as Pool, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::error::{Code, Error};
@@ -77,6 +78,12 @@ pub struct Transport {
 enum Engine {
     Direct(Box<Pool<Connector, Outgoing>>),
     Proxied(reqwest::Client),
+}
+
+/// One exchange under way.
+enum Exchange<'a> {
+    Direct(ResponseFuture),
+    Proxied(Pin<Box<dyn Future<Output = Result<http::Response<body::Wire>, reqwest::Error>> + Send + 'a>>),
 }
 
 /// The head of an answer, and its body still to read.
@@ -133,31 +140,32 @@ impl Transport {
     ///
     /// # Errors
     /// [`Trouble`] with a `TransportError` or `AddressBlockedError` inside. Dropping the future closes the exchange.
-    pub async fn send(&self, request: PermittedRequest) -> Result<Reply, Trouble> {
+    pub fn send(&self, request: PermittedRequest) -> impl Future<Output = Result<Reply, Trouble>> + Send {
+        // What happens before the first wait happens here, so that the future holds an exchange and no request.
         let host = request.origin().clone();
-        let dials = self.dials.load(Ordering::Relaxed);
-        let answer = match &self.engine {
-            Engine::Direct(pool) => match outgoing::direct(request) {
-                Ok(request) => pool.request(request).await.map(|r| r.map(body::Wire::Direct)).map_err(Failed::Direct),
-                Err(error) => return Err(Trouble { error, reached: Reached::Refused }),
-            },
-            Engine::Proxied(client) => match outgoing::proxied(request) {
-                Ok(request) => proxied::send(client, request).await.map_err(Failed::Proxied),
-                Err(error) => return Err(Trouble { error, reached: Reached::Refused }),
-            },
+        let before = self.dials.load(Ordering::Relaxed);
+        let exchange = match &self.engine {
+            Engine::Direct(pool) => Exchange::Direct(pool.request(outgoing::direct(request))),
+            Engine::Proxied(client) => Exchange::Proxied(Box::pin(proxied::send(client, outgoing::proxied(request)))),
         };
-        match answer {
-            Ok(response) => self.receive(response),
-            Err(failed) => {
-                let reused = self.dials.load(Ordering::Relaxed) == dials;
-                let mut trouble = fault::judge(&failed, reused);
-                trouble.error.add("host", host.host_text());
-                Err(trouble)
+        async move {
+            let answer = match exchange {
+                Exchange::Direct(exchange) => exchange.await.map(|r| r.map(body::Wire::Direct)).map_err(Failed::Direct),
+                Exchange::Proxied(exchange) => exchange.await.map_err(Failed::Proxied),
+            };
+            match answer {
+                Ok(response) => Self::receive(response),
+                Err(failed) => {
+                    let reused = self.dials.load(Ordering::Relaxed) == before;
+                    let mut trouble = fault::judge(&failed, reused);
+                    trouble.error.add("host", host.host_text());
+                    Err(trouble)
+                }
             }
         }
     }
 
-    fn receive(&self, response: http::Response<body::Wire>) -> Result<Reply, Trouble> {
+    fn receive(response: http::Response<body::Wire>) -> Result<Reply, Trouble> {
         let (head, wire) = response.into_parts();
         if head.headers.contains_key(TRANSFER_ENCODING) && head.headers.contains_key(CONTENT_LENGTH) {
             let error = Error::new(Code::TransportProtocol)

@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use crate::error::Error;
 use crate::policy::PermittedRequest;
 use crate::validate::{Feed, Payload};
 
@@ -66,16 +65,16 @@ impl std::fmt::Display for FeedBroken {
 
 impl std::error::Error for FeedBroken {}
 
-pub(super) fn direct(request: PermittedRequest) -> Result<http::Request<Outgoing>, Error> {
+pub(super) fn direct(request: PermittedRequest) -> http::Request<Outgoing> {
     let (method, uri, headers, payload) = request.into_parts();
     let mut out = http::Request::new(Outgoing(payload));
     *out.method_mut() = method;
     *out.uri_mut() = uri;
     *out.headers_mut() = headers;
-    Ok(out)
+    out
 }
 
-pub(super) fn proxied(request: PermittedRequest) -> Result<http::Request<reqwest::Body>, Error> {
+pub(super) fn proxied(request: PermittedRequest) -> http::Request<reqwest::Body> {
     let (method, uri, headers, payload) = request.into_parts();
     let mut out = http::Request::new(match payload {
         Payload::Empty => reqwest::Body::default(),
@@ -85,5 +84,5 @@ pub(super) fn proxied(request: PermittedRequest) -> Result<http::Request<reqwest
     *out.method_mut() = method;
     *out.uri_mut() = uri;
     *out.headers_mut() = headers;
-    Ok(out)
+    out
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio::runtime::{Builder, Handle};
 
+use super::bridge::{collect_rings, ring_untold};
 use crate::error::{Code, Error};
 use crate::fork::{Lock, epoch};
 use crate::transport::{Settings, Transport};
@@ -25,11 +26,15 @@ pub(in super::super) fn handle() -> Result<Handle, Error> {
         return Ok(running.handle.clone());
     }
     let failed = |e: std::io::Error| Error::new(Code::TransportConnect).with("reason", e.kind().to_string());
-    let runtime = Builder::new_current_thread().enable_io().enable_time().build().map_err(failed)?;
+    let mut builder = Builder::new_current_thread();
+    let runtime = builder.enable_io().enable_time().on_thread_park(ring_untold).build().map_err(failed)?;
     let handle = runtime.handle().clone();
     std::thread::Builder::new()
         .name("botsec".to_owned())
-        .spawn(move || runtime.block_on(std::future::pending::<()>()))
+        .spawn(move || {
+            collect_rings();
+            runtime.block_on(std::future::pending::<()>())
+        })
         .map_err(failed)?;
     // In the child of a fork the old handle points at a thread that is gone: it is forgotten, not dropped.
     mem::forget(thread.replace(Thread { handle: handle.clone(), epoch: epoch() }));

@@ -1,8 +1,10 @@
 //! Per event loop: one completion queue and one descriptor that the loop watches.
 //!
-//! The runtime's thread pushes an id and writes one byte (one eventfd count on Linux); the loop's own thread drains the
-//! queue and completes asyncio futures. The runtime's thread never takes the interpreter lock.
+//! The runtime's thread pushes ids, and rings once for all of them before it goes to sleep (one byte, or one eventfd count
+//! on Linux); the loop's own thread drains the queue and completes asyncio futures. The runtime's thread never takes the
+//! interpreter lock.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -38,11 +40,41 @@ impl Bell {
     }
 }
 
+/// Most results that wait for one ring: a busy runtime must not keep a loop waiting.
+const BATCH: usize = 32;
+
+thread_local! {
+    /// On the runtime's thread: the queues with results that nobody was told of yet. Elsewhere `None`.
+    static UNTOLD: RefCell<Option<Vec<Arc<Queue>>>> = const { RefCell::new(None) };
+}
+
+/// Says that this thread rings before it sleeps, with [`ring_untold`].
+pub(in super::super) fn collect_rings() {
+    UNTOLD.set(Some(Vec::new()));
+}
+
+/// Rings for every queue with new results.
+pub(in super::super) fn ring_untold() {
+    UNTOLD.with_borrow_mut(|untold| untold.iter_mut().flat_map(|untold| untold.drain(..)).for_each(|q| q.bell.ring()));
+}
+
 impl Queue {
-    fn push(&self, id: u64) {
-        self.done.lock().push(id);
+    fn push(self: Arc<Self>, id: u64) {
+        let waiting = {
+            let mut done = self.done.lock();
+            done.push(id);
+            done.len()
+        };
         if !self.ringing.swap(true, Ordering::AcqRel) {
-            self.bell.ring();
+            // A thread that is ending has no memory of its own any more, and rings at once like every other.
+            let kept = UNTOLD
+                .try_with(|untold| untold.borrow_mut().as_mut().map(|untold| untold.push(self.clone())).is_some());
+            if kept != Ok(true) {
+                self.bell.ring();
+            }
+        }
+        if waiting == BATCH {
+            let _ = UNTOLD.try_with(|_| ring_untold());
         }
     }
 }
@@ -68,21 +100,22 @@ pub(in super::super) struct Bridge {
     ear: Option<TcpStream>,
     next: AtomicU64,
     futures: Lock<HashMap<u64, Py<PyAny>>>,
-    create_future: Py<PyAny>,
+    /// A weak reference to the loop, which keeps the bridge alive through its reader.
+    home: Py<PyAny>,
 }
 
 #[pymethods]
 impl Bridge {
-    /// Make a bridge; `create_future` is the loop's own. `readers` says whether the loop can watch descriptors.
+    /// Make a bridge; `home` is a weak reference to its loop. `readers` says whether the loop can watch descriptors.
     #[new]
-    fn new(create_future: Py<PyAny>, readers: bool) -> PyResult<Self> {
+    fn new(home: Py<PyAny>, readers: bool) -> PyResult<Self> {
         let (bell, ear) = bell(readers).map_err(|e| PyOSError::new_err(e.kind().to_string()))?;
         Ok(Self {
             queue: Arc::new(Queue { done: Lock::new(Vec::new()), ringing: AtomicBool::new(false), bell }),
             ear,
             next: AtomicU64::new(0),
             futures: Lock::default(),
-            create_future,
+            home,
         })
     }
 
@@ -101,8 +134,10 @@ impl Bridge {
             let future = self.futures.lock().remove(&id);
             let Some(future) = future else { continue };
             let future = future.bind(py);
-            if !future.call_method0(pyo3::intern!(py, "done"))?.is_truthy()? {
-                future.call_method1(pyo3::intern!(py, "set_result"), (py.None(),))?;
+            if let Err(refused) = future.call_method1(pyo3::intern!(py, "set_result"), (py.None(),))
+                && !future.call_method0(pyo3::intern!(py, "done"))?.is_truthy()?
+            {
+                return Err(refused);
             }
         }
         Ok(())
@@ -112,7 +147,7 @@ impl Bridge {
 impl Bridge {
     /// A future of this loop, and what completes it.
     pub(in super::super) fn promise<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, u64, Ring)> {
-        let future = self.create_future.bind(py).call0()?;
+        let future = self.home.bind(py).call0()?.call_method0(pyo3::intern!(py, "create_future"))?;
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         self.futures.lock().insert(id, future.clone().unbind());
         Ok((future, id, Ring { queue: Arc::downgrade(&self.queue), id }))

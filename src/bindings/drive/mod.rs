@@ -28,8 +28,8 @@ impl Sketch {
             Target::Base => "{secret}".into(),
         };
         Self(Event {
-            method: call.request.method.as_str().to_owned(),
-            host: setup.policy.origin().map(|origin| origin.authority().to_string()).unwrap_or_default(),
+            method: Some(call.request.method.clone()),
+            host: setup.policy.origin().cloned(),
             route,
             status: None,
             code: None,
@@ -61,7 +61,7 @@ impl Sketch {
 }
 
 /// Sends a call; a panic on the way becomes an `InternalError`.
-pub(super) async fn send(setup: &Setup, transport: &Transport, call: Call, sketch: &Sketch) -> Outcome {
+pub(super) async fn send(setup: &Setup, transport: &Transport, call: Box<Call>, sketch: &Sketch) -> Outcome {
     let mut future = pin!(crate::pipeline::send(setup, transport, call));
     std::future::poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
         Ok(poll) => poll,

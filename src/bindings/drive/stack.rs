@@ -3,16 +3,18 @@
 //! A call pops one, leaves the interpreter, drives it on the calling thread and pushes it back. Python code (signals,
 //! body iterators, signers) runs after the runtime was left, so it may call botsec itself.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::mem;
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use pyo3::prelude::*;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
+use tokio::time::{Sleep, sleep};
 
 use super::super::call::{Prepared, Question};
 use super::super::client::Core;
@@ -38,6 +40,8 @@ const STALE_AFTER: Duration = Duration::from_millis(500);
 pub(in super::super) struct Driver {
     runtime: Option<Runtime>,
     transport: Option<Transport>,
+    /// Rings while a call waits, so that signals are looked for. Armed across calls: most end long before it rings.
+    tick: Option<Pin<Box<Sleep>>>,
     epoch: u64,
     used: Instant,
 }
@@ -53,6 +57,7 @@ impl Driver {
         Ok(Self {
             runtime: Some(runtime),
             transport: Some(Transport::new(settings)?),
+            tick: None,
             epoch: epoch(),
             used: clock::now(),
         })
@@ -61,7 +66,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        let (runtime, transport) = (self.runtime.take(), self.transport.take());
+        let (runtime, transport) = (self.runtime.take(), (self.transport.take(), self.tick.take()));
         if self.epoch != epoch() {
             // The child of a fork: closing would end the parent's connections and wait for threads that do not exist.
             mem::forget((runtime, transport));
@@ -129,6 +134,24 @@ pub(in super::super) enum Driven {
     Raised(PyErr, Event),
 }
 
+thread_local! {
+    /// Whether this is Python's main thread, as asked in the process of this epoch.
+    static IS_MAIN: Cell<Option<(u64, bool)>> = const { Cell::new(None) };
+}
+
+/// Whether this is Python's main thread. Signals are handled there alone; any other thread that came back to the
+/// interpreter while it ends would be torn down in the middle of a call.
+fn is_main_thread(py: Python<'_>) -> PyResult<bool> {
+    if let Some((_, known)) = IS_MAIN.get().filter(|(asked, _)| *asked == epoch()) {
+        return Ok(known);
+    }
+    let threading = py.import("threading")?;
+    let main = threading.call_method0("main_thread")?.getattr("ident")?;
+    let main = threading.call_method0("get_ident")?.eq(main)?;
+    IS_MAIN.set(Some((epoch(), main)));
+    Ok(main)
+}
+
 /// Drives one call on this thread. The interpreter is left except while Python code has to run.
 pub(in super::super) fn call(py: Python<'_>, core: &Core, prepared: Prepared) -> PyResult<Driven> {
     let Prepared { call, body, questions, .. } = prepared;
@@ -140,24 +163,34 @@ pub(in super::super) fn call(py: Python<'_>, core: &Core, prepared: Prepared) ->
     };
     let (mut questions, signers) =
         questions.map_or((None, Vec::new()), |(receiver, signers)| (Some(receiver), signers));
-    let idle = clock::now().duration_since(driver.used) > STALE_AFTER;
+    let main = is_main_thread(py)?;
+    let rest = clock::now().duration_since(driver.used);
     let result = py.detach(|| {
-        let (Some(runtime), Some(transport)) = (&driver.runtime, &driver.transport) else {
+        let Driver { runtime: Some(runtime), transport: Some(transport), tick, .. } = &mut driver else {
             return Err(wrong_type("The driver is gone."));
         };
-        if idle {
+        if rest > STALE_AFTER {
             // Lets the reactor see the connections that servers closed meanwhile, before one of them is used.
             runtime.block_on(async {
                 tokio::task::yield_now().await;
                 tokio::task::yield_now().await;
             });
         }
-        let future = super::send(&core.setup, transport, call, &sketch);
         let guard = runtime.enter();
-        let mut future = pin!(future);
+        let mut future = pin!(super::send(&core.setup, transport, call, &sketch));
+        let tick = tick.get_or_insert_with(|| Box::pin(sleep(TICK)));
+        let mut tick = main.then_some(tick.as_mut());
+        if let Some(tick) = tick.as_mut().filter(|_| rest > TICK) {
+            tick.as_mut().reset((clock::now() + TICK).into());
+        }
         drop(guard);
         let result = loop {
-            match runtime.block_on(step(future.as_mut(), body.as_mut(), questions.as_mut())) {
+            match runtime.block_on(step(
+                future.as_mut(),
+                tick.as_mut().map(Pin::as_mut),
+                body.as_mut(),
+                questions.as_mut(),
+            )) {
                 Step::Done(outcome) => break Ok(outcome),
                 Step::Tick => {
                     if let Err(raised) = Python::attach(|py| py.check_signals()) {
@@ -192,10 +225,10 @@ pub(in super::super) fn call(py: Python<'_>, core: &Core, prepared: Prepared) ->
 
 async fn step<F: Future>(
     mut future: Pin<&mut F>,
+    mut tick: Option<Pin<&mut Sleep>>,
     mut body: Option<&mut Pump>,
     mut questions: Option<&mut mpsc::Receiver<Question>>,
 ) -> Step<F::Output> {
-    let mut tick = pin!(tokio::time::sleep(TICK));
     poll_fn(|context| {
         if let Poll::Ready(output) = future.as_mut().poll(context) {
             return Poll::Ready(Step::Done(output));
@@ -210,7 +243,10 @@ async fn step<F: Future>(
         {
             return Poll::Ready(Step::Ask(question));
         }
-        tick.as_mut().poll(context).map(|()| Step::Tick)
+        let Some(tick) = tick.as_mut() else { return Poll::Pending };
+        ready!(tick.as_mut().poll(context));
+        tick.as_mut().reset((clock::now() + TICK).into());
+        Poll::Ready(Step::Tick)
     })
     .await
 }
@@ -292,17 +328,22 @@ pub(in super::super) fn signature(signed: &Bound<'_, PyAny>) -> PyResult<Vec<(St
 /// Reads the next chunk of a stream on this thread.
 pub(in super::super) fn read(
     py: Python<'_>,
-    driver: &Driver,
+    driver: &mut Driver,
     stream: &mut Stream,
     limits: &Limits,
 ) -> PyResult<Result<Option<Bytes>, Error>> {
+    let main = is_main_thread(py)?;
     py.detach(|| {
-        let Some(runtime) = &driver.runtime else { return Err(wrong_type("The driver is gone.")) };
+        let Driver { runtime: Some(runtime), tick, .. } = driver else {
+            return Err(wrong_type("The driver is gone."));
+        };
         let guard = runtime.enter();
         let mut future = pin!(stream.next(limits));
+        let tick = tick.get_or_insert_with(|| Box::pin(sleep(TICK)));
+        let mut tick = main.then_some(tick.as_mut());
         drop(guard);
         loop {
-            match runtime.block_on(step(future.as_mut(), None, None)) {
+            match runtime.block_on(step(future.as_mut(), tick.as_mut().map(Pin::as_mut), None, None)) {
                 Step::Done(chunk) => return Ok(chunk),
                 Step::Tick => Python::attach(|py| py.check_signals())?,
                 Step::Room(_) | Step::Ask(_) => {}

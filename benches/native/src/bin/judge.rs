@@ -127,7 +127,7 @@ impl Bench {
             for _ in 0..SLICE {
                 let options = pipeline::Options { check: true, ..Default::default() };
                 let call = Call { request: self.request(), options, signers: None };
-                let outcome = runtime.block_on(pipeline::send(&self.parts.setup, &self.transport, call));
+                let outcome = runtime.block_on(pipeline::send(&self.parts.setup, &self.transport, Box::new(call)));
                 match outcome.result.map_err(|failure| said(failure.error))?.content {
                     Content::Read(body) if !body.is_empty() => {}
                     _ => return Err("the body was not read whole".into()),
