@@ -18,6 +18,7 @@
 //! ```
 
 mod body;
+mod crew;
 mod decode;
 mod dial;
 mod fault;
@@ -26,6 +27,7 @@ mod proxied;
 mod tls;
 
 pub use body::{Limits, Stream};
+pub use crew::Crew;
 pub use decode::ACCEPT as ACCEPT_CODINGS;
 pub use proxied::Proxy;
 pub use tls::{Base, Tls};
@@ -43,6 +45,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::error::{Code, Error};
 use crate::policy::{Networks, PermittedRequest};
+use crew::Hands;
 use dial::{Connector, Guard};
 use fault::Failed;
 use outgoing::Outgoing;
@@ -123,15 +126,18 @@ pub enum Reached {
 }
 
 impl Transport {
-    /// Builds a transport. Opens nothing.
+    /// Builds a transport. Opens nothing. Its connections run with `crew`, or on the runtime.
     ///
     /// # Errors
     /// `TlsError` when the proxy engine refuses the configuration.
-    pub fn new(settings: &Settings) -> Result<Self, Error> {
+    pub fn new(settings: &Settings, crew: Option<&Crew>) -> Result<Self, Error> {
         let dials = Arc::new(AtomicU64::new(0));
         let engine = match &settings.proxy {
             Some(proxy) => Engine::Proxied(proxied::build(settings, proxy)?),
-            None => Engine::Direct(Box::new(direct(settings, dials.clone()))),
+            None => {
+                let hands = crew.map_or_else(|| Hands::Runtime(TokioExecutor::new()), Crew::hands);
+                Engine::Direct(Box::new(direct(settings, dials.clone(), hands)))
+            }
         };
         Ok(Self { engine, dials })
     }
@@ -186,10 +192,10 @@ impl Transport {
     }
 }
 
-fn direct(settings: &Settings, dials: Arc<AtomicU64>) -> Pool<Connector, Outgoing> {
+fn direct(settings: &Settings, dials: Arc<AtomicU64>, hands: Hands) -> Pool<Connector, Outgoing> {
     let guard = Guard::new(settings.networks.clone());
     let connector = dial::connector(settings, guard, dials);
-    Pool::builder(TokioExecutor::new())
+    Pool::builder(hands)
         .pool_idle_timeout(POOL_IDLE)
         .pool_timer(TokioTimer::new())
         .timer(TokioTimer::new())

@@ -53,7 +53,7 @@ impl Background {
         {
             return Ok(transport.clone());
         }
-        let transport = Arc::new(Transport::new(settings)?);
+        let transport = Arc::new(Transport::new(settings, None)?);
         let old = self.0.lock().replace((epoch(), transport.clone()));
         mem::forget(old);
         Ok(transport)

@@ -26,7 +26,7 @@ use crate::error::{Code, Error};
 use crate::fork::{Lock, epoch};
 use crate::observe::Event;
 use crate::pipeline::Outcome;
-use crate::transport::{Limits, Settings, Stream, Transport};
+use crate::transport::{Crew, Limits, Settings, Stream, Transport};
 use crate::validate::Feeder;
 
 /// How often a waiting call looks for signals.
@@ -40,6 +40,7 @@ const STALE_AFTER: Duration = Duration::from_millis(500);
 pub(in super::super) struct Driver {
     runtime: Option<Runtime>,
     transport: Option<Transport>,
+    crew: Option<Crew>,
     /// Rings while a call waits, so that signals are looked for. Armed across calls: most end long before it rings.
     tick: Option<Pin<Box<Sleep>>>,
     epoch: u64,
@@ -54,9 +55,11 @@ impl Driver {
     fn new(settings: &Settings) -> Result<Self, Error> {
         let runtime = Builder::new_current_thread().enable_io().enable_time().build();
         let runtime = runtime.map_err(|e| Error::new(Code::TransportConnect).with("reason", e.kind().to_string()))?;
+        let crew = Crew::default();
         Ok(Self {
             runtime: Some(runtime),
-            transport: Some(Transport::new(settings)?),
+            transport: Some(Transport::new(settings, Some(&crew))?),
+            crew: Some(crew),
             tick: None,
             epoch: epoch(),
             used: clock::now(),
@@ -66,7 +69,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        let (runtime, transport) = (self.runtime.take(), (self.transport.take(), self.tick.take()));
+        let (runtime, transport) = (self.runtime.take(), (self.transport.take(), self.crew.take(), self.tick.take()));
         if self.epoch != epoch() {
             // The child of a fork: closing would end the parent's connections and wait for threads that do not exist.
             mem::forget((runtime, transport));
@@ -166,15 +169,16 @@ pub(in super::super) fn call(py: Python<'_>, core: &Core, prepared: Prepared) ->
     let main = is_main_thread(py)?;
     let rest = clock::now().duration_since(driver.used);
     let result = py.detach(|| {
-        let Driver { runtime: Some(runtime), transport: Some(transport), tick, .. } = &mut driver else {
+        let Driver { runtime: Some(runtime), transport: Some(transport), crew: Some(crew), tick, .. } = &mut driver
+        else {
             return Err(wrong_type("The driver is gone."));
         };
         if rest > STALE_AFTER {
             // Lets the reactor see the connections that servers closed meanwhile, before one of them is used.
-            runtime.block_on(async {
+            runtime.block_on(crew.drive(async {
                 tokio::task::yield_now().await;
                 tokio::task::yield_now().await;
-            });
+            }));
         }
         let guard = runtime.enter();
         let mut future = pin!(super::send(&core.setup, transport, call, &sketch));
@@ -185,12 +189,12 @@ pub(in super::super) fn call(py: Python<'_>, core: &Core, prepared: Prepared) ->
         }
         drop(guard);
         let result = loop {
-            match runtime.block_on(step(
+            match runtime.block_on(crew.drive(step(
                 future.as_mut(),
                 tick.as_mut().map(Pin::as_mut),
                 body.as_mut(),
                 questions.as_mut(),
-            )) {
+            ))) {
                 Step::Done(outcome) => break Ok(outcome),
                 Step::Tick => {
                     if let Err(raised) = Python::attach(|py| py.check_signals()) {
@@ -334,7 +338,7 @@ pub(in super::super) fn read(
 ) -> PyResult<Result<Option<Bytes>, Error>> {
     let main = is_main_thread(py)?;
     py.detach(|| {
-        let Driver { runtime: Some(runtime), tick, .. } = driver else {
+        let Driver { runtime: Some(runtime), crew: Some(crew), tick, .. } = driver else {
             return Err(wrong_type("The driver is gone."));
         };
         let guard = runtime.enter();
@@ -343,7 +347,7 @@ pub(in super::super) fn read(
         let mut tick = main.then_some(tick.as_mut());
         drop(guard);
         loop {
-            match runtime.block_on(step(future.as_mut(), tick.as_mut().map(Pin::as_mut), None, None)) {
+            match runtime.block_on(crew.drive(step(future.as_mut(), tick.as_mut().map(Pin::as_mut), None, None))) {
                 Step::Done(chunk) => return Ok(chunk),
                 Step::Tick => Python::attach(|py| py.check_signals())?,
                 Step::Room(_) | Step::Ask(_) => {}

@@ -75,7 +75,8 @@ impl Bench {
     fn new(origin: &str, path: &str, ca: &str) -> Fallible<Self> {
         let times =
             Times { total: Duration::from_secs(90), connect: Duration::from_secs(5), read: Duration::from_secs(30) };
-        let limits = Limits { max_bytes: 32 * 1024 * 1024, read_timeout: times.read };
+        let deadline = Instant::now() + Duration::from_secs(3600);
+        let limits = Limits { max_bytes: 32 * 1024 * 1024, read_timeout: times.read, deadline };
         let options = Options {
             scope: Scope::Base(Some(origin.to_owned())),
             auth: Vec::new(),
@@ -98,7 +99,7 @@ impl Bench {
             content_types: None,
         };
         let parts = options.build().map_err(said)?;
-        let transport = Transport::new(&parts.settings).map_err(said)?;
+        let transport = Transport::new(&parts.settings, None).map_err(said)?;
         let route = parts.routes.parse(path).map_err(said)?;
         Ok(Self { parts, transport, route, limits })
     }
