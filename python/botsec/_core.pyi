@@ -2,7 +2,7 @@
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any, Literal, Self, final, overload
 
@@ -140,7 +140,14 @@ class Throttle:
 @final
 class Tls:
     def __new__(
-        cls, *, ca_file: Any = None, ca_only: bool = False, min_version: Literal["1.2", "1.3"] = "1.2"
+        cls,
+        *,
+        ca_file: Any = None,
+        ca_only: bool = False,
+        pins: Sequence[str] | None = None,
+        client_cert: tuple[Any, Secret] | None = None,
+        crls: Any = None,
+        min_version: Literal["1.2", "1.3"] = "1.2",
     ) -> Self: ...
 
 @final

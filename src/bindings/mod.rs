@@ -8,14 +8,17 @@ mod convert;
 mod drive;
 mod error;
 mod escape;
+mod flow;
 mod headers;
 mod json;
 mod log;
 mod multipart;
 mod options;
 mod pending;
+mod proxy;
 mod response;
 mod secret;
+mod tls;
 
 use pyo3::prelude::*;
 
@@ -43,6 +46,8 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<drive::bridge::Bridge>()?;
     auth::register(module)?;
     options::register(module)?;
+    module.add_class::<tls::Tls>()?;
+    module.add_class::<proxy::Proxy>()?;
     escape::register(module)?;
     module.add_function(wrap_pyfunction!(secret::load_secret, module)?)?;
     module.add_function(wrap_pyfunction!(ca::throwaway_ca, module)?)?;

@@ -1,14 +1,13 @@
-//! The value objects `Timeout`, `Retry`, `Throttle`, `Tls` and `Proxy`, and how a client's options are read.
+//! The value objects `Timeout`, `Retry` and `Throttle`, and how a client's options are read.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
 
 use super::convert::{self, seconds, strings, text, type_name};
-use super::error::{Raise, wrong_type, wrong_value};
-use super::secret::PySecret;
+use super::error::{wrong_type, wrong_value};
+use super::{proxy, tls};
 use crate::client::{Options, Scope};
 use crate::pipeline::Times;
 use crate::retry::{On429, Rules};
@@ -196,80 +195,6 @@ impl Throttle {
     }
 }
 
-/// TLS options. There is none that weakens verification.
-///
-/// Args:
-///     ca_file: PEM file of further certificate authorities to trust.
-///     ca_only: Trust these alone, not the platform's.
-///     min_version: `"1.2"` or `"1.3"`.
-#[pyclass(frozen, eq, module = "botsec")]
-#[derive(Clone, PartialEq)]
-pub(super) struct Tls {
-    tls: transport::Tls,
-    shown: String,
-}
-
-#[pymethods]
-impl Tls {
-    #[new]
-    #[pyo3(signature = (*, ca_file=None, ca_only=false, min_version="1.2"))]
-    fn new(py: Python<'_>, ca_file: Option<PathBuf>, ca_only: bool, min_version: &str) -> PyResult<Self> {
-        let modern = match min_version {
-            "1.2" => false,
-            "1.3" => true,
-            _ => return Err(wrong_value("`min_version` is \"1.2\" or \"1.3\".")),
-        };
-        let tls = transport::Tls::new(ca_file.as_deref(), ca_only, modern).or_raise(py)?;
-        let file = ca_file.map_or_else(|| "None".to_owned(), |file| format!("{:?}", file.display().to_string()));
-        let ca_only = if ca_only { "True" } else { "False" };
-        Ok(Self { tls, shown: format!("Tls(ca_file={file}, ca_only={ca_only}, min_version='{min_version}')") })
-    }
-
-    fn __repr__(&self) -> &str {
-        &self.shown
-    }
-}
-
-/// An explicit proxy: CONNECT only, so TLS to the API stays end to end.
-///
-/// Args:
-///     url: `http://host:port` or `https://host:port`.
-///     auth: `(user, Secret)` for the proxy.
-///     allow_plain_auth: Accept that an http proxy gets its credentials in clear.
-#[pyclass(frozen, module = "botsec")]
-pub(super) struct Proxy {
-    proxy: transport::Proxy,
-    shown: String,
-}
-
-#[pymethods]
-impl Proxy {
-    #[new]
-    #[pyo3(signature = (url, *, auth=None, allow_plain_auth=false))]
-    fn new(
-        py: Python<'_>,
-        url: &str,
-        auth: Option<(String, Bound<'_, PyAny>)>,
-        allow_plain_auth: bool,
-    ) -> PyResult<Self> {
-        let auth = match auth {
-            None => None,
-            Some((user, secret)) => match secret.cast::<PySecret>() {
-                Ok(secret) => Some((user, secret.get().0.clone())),
-                Err(_) => {
-                    return Err(wrong_type("The proxy's password is a Secret: botsec.secret(\"env:PROXY_PASSWORD\")."));
-                }
-            },
-        };
-        let proxy = transport::Proxy::new(url, auth, allow_plain_auth).or_raise(py)?;
-        Ok(Self { proxy, shown: format!("Proxy('{url}')") })
-    }
-
-    fn __repr__(&self) -> &str {
-        &self.shown
-    }
-}
-
 /// `timeout=` of one call: the total and the longest silence.
 pub(super) fn call_timeout(
     given: Option<&Bound<'_, PyAny>>,
@@ -336,8 +261,8 @@ pub(super) fn read(given: &Bound<'_, PyDict>, scope: Scope, auth: Vec<Auth>) -> 
         throttle_key: throttle.and_then(|throttle| throttle.key.clone()),
         rules: get("retry")?.map_or(Ok(Rules::default()), |value| rules(&value))?,
         times,
-        tls: get("tls")?.map_or(Ok(transport::Tls::default()), |value| tls(&value))?,
-        proxy: get("proxy")?.map(|value| proxy(&value)).transpose()?,
+        tls: get("tls")?.map_or(Ok(transport::Tls::default()), |value| tls::read(&value))?,
+        proxy: get("proxy")?.map(|value| proxy::read(&value)).transpose()?,
         headers: headers(get("headers")?.as_ref())?,
         max_bytes,
         follow_redirects: get("follow_redirects")?.map_or(Ok(true), |value| value.is_truthy())?,
@@ -375,16 +300,6 @@ fn rules(given: &Bound<'_, PyAny>) -> PyResult<Rules> {
     }
 }
 
-fn tls(given: &Bound<'_, PyAny>) -> PyResult<transport::Tls> {
-    let tls = given.cast::<Tls>().map_err(|_| wrong_type("`tls` takes a Tls; verification cannot be turned off."))?;
-    Ok(tls.get().tls.clone())
-}
-
-fn proxy(given: &Bound<'_, PyAny>) -> PyResult<transport::Proxy> {
-    let proxy = given.cast::<Proxy>().map_err(|_| wrong_type("`proxy` takes a Proxy."))?;
-    Ok(proxy.get().proxy.clone())
-}
-
 fn headers(given: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<(String, String)>> {
     let leaves = convert::headers(given)?;
     leaves
@@ -411,7 +326,5 @@ fn networks(given: &Bound<'_, PyAny>) -> PyResult<Vec<(Option<String>, Vec<Strin
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Timeout>()?;
     module.add_class::<Retry>()?;
-    module.add_class::<Throttle>()?;
-    module.add_class::<Tls>()?;
-    module.add_class::<Proxy>()
+    module.add_class::<Throttle>()
 }

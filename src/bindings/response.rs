@@ -1,7 +1,7 @@
 //! `Response` in Python: lazily converted, its body bytes or a stream that is read either way.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use pyo3::exceptions::PyRuntimeError;
@@ -13,18 +13,16 @@ use super::client::Core;
 use super::drive::bridge::Bridge;
 use super::drive::stack::{self, Driver};
 use super::error::{raise, raise_with, wrong_value};
+use super::flow::Flow;
 use super::headers::Headers;
 use super::log;
 use super::pending::{Operation, PendingChunk};
-use crate::clock::{self, Dice};
+use crate::clock::Dice;
 use crate::error::{Code, Error};
 use crate::fork::Lock;
 use crate::observe::Event;
 use crate::pipeline::{Content, Response as Answer};
 use crate::transport::{Limits, Stream};
-
-/// Longest life of a stream: one hour.
-const STREAM_LIFE: Duration = Duration::from_secs(3600);
 
 /// An answer. Its text is untrusted: pass it through `botsec.escape` before showing it.
 #[pyclass(frozen, module = "botsec")]
@@ -40,15 +38,6 @@ enum Body {
     Sync(Box<Flow>, Option<Driver>),
     Async(Arc<tokio::sync::Mutex<Box<Stream>>>, Box<Flow>),
     Ended,
-}
-
-/// What a stream needs until it ends.
-struct Flow {
-    stream: Option<Box<Stream>>,
-    core: Arc<Core>,
-    event: Event,
-    limits: Limits,
-    begun: Instant,
 }
 
 impl Response {
@@ -71,13 +60,15 @@ impl Response {
 
     /// A stream that holds its driver until it ends.
     pub(super) fn sync_stream(answer: Answer, driver: Driver, core: Arc<Core>, event: Event) -> Self {
-        Self::new(answer, |stream, limits| Body::Sync(Box::new(flow(Some(stream), limits, core, event)), Some(driver)))
+        Self::new(answer, |stream, limits| {
+            Body::Sync(Box::new(Flow::begin(Some(stream), limits, core, event)), Some(driver))
+        })
     }
 
     /// A stream on the background runtime.
     pub(super) fn async_stream(answer: Answer, core: Arc<Core>, event: Event) -> Self {
         Self::new(answer, |stream, limits| {
-            Body::Async(Arc::new(tokio::sync::Mutex::new(stream)), Box::new(flow(None, limits, core, event)))
+            Body::Async(Arc::new(tokio::sync::Mutex::new(stream)), Box::new(Flow::begin(None, limits, core, event)))
         })
     }
 
@@ -125,14 +116,7 @@ impl Response {
                 flow
             }
         };
-        let mut event = flow.event;
-        event.elapsed += clock::now().duration_since(flow.begun);
-        if let Some(error) = error {
-            flow.core.setup.stats.fail();
-            event.code = Some(error.code().as_str());
-            event.incident = error.incident().map(str::to_owned);
-        }
-        log::emit(py, &event);
+        log::emit(py, &flow.end(error));
     }
 
     /// What a read of a stream brought, for Python; the end and errors end the stream.
@@ -176,11 +160,6 @@ impl Response {
 /// Iterators over a stream are Python's: `botsec._stream` holds them.
 fn glue<'py>(response: &Bound<'py, Response>, name: &str) -> PyResult<Bound<'py, PyAny>> {
     response.py().import("botsec._stream")?.call_method1(name, (response,))
-}
-
-fn flow(stream: Option<Box<Stream>>, limits: Limits, core: Arc<Core>, event: Event) -> Flow {
-    let begun = clock::now();
-    Flow { stream, core, event, limits: Limits { deadline: begun + STREAM_LIFE, ..limits }, begun }
 }
 
 #[pymethods]

@@ -3,8 +3,11 @@
 use std::error::Error as StdError;
 use std::io;
 
+use rustls::AlertDescription;
+
 use super::dial::Refused;
 use super::outgoing::FeedBroken;
+use super::verify::Refusal;
 use super::{Reached, Trouble};
 use crate::error::{Code, Error};
 
@@ -142,14 +145,37 @@ fn tls_error(error: &rustls::Error) -> Error {
                 ("the certificate is for another name", "")
             }
             Certificate::Revoked => ("the certificate was revoked", ""),
+            Certificate::UnknownRevocationStatus => {
+                ("no revocation list tells of the certificate", "add its issuer's list to Tls(crls=[…])")
+            }
+            Certificate::ExpiredRevocationList | Certificate::ExpiredRevocationListContext { .. } => {
+                ("the revocation list has expired", "fetch a new one and make the client anew")
+            }
+            Certificate::Other(other) => return refused_chain(other),
             _ => ("the certificate is not acceptable", ""),
         },
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            ("the server wants a client certificate", "pass Tls(client_cert=(file, secret))")
+        }
         rustls::Error::AlertReceived(_) => ("the server ended the handshake", ""),
         rustls::Error::PeerIncompatible(_) => ("no TLS version or cipher in common", "botsec speaks TLS 1.2 and 1.3"),
         _ => ("the TLS handshake failed", ""),
     };
     let error = Error::new(Code::TransportTls).with("reason", reason);
     if hint.is_empty() { error } else { error.hint(hint) }
+}
+
+/// What our own checks of the chain say.
+fn refused_chain(other: &rustls::OtherError) -> Error {
+    let error = Error::new(Code::TransportTls);
+    match other.0.downcast_ref::<Refusal>() {
+        Some(Refusal::Flawed(flaw)) => error.with("reason", flaw.0),
+        Some(Refusal::Unpinned(seen)) => {
+            let seen = seen.map_or_else(|| "unreadable".to_owned(), |pin| pin.to_string());
+            error.with("reason", "the server's key is not pinned").with("pin_seen", seen)
+        }
+        None => error.with("reason", "the certificate is not acceptable"),
+    }
 }
 
 /// A failure while a body is read.

@@ -18,19 +18,22 @@
 //! ```
 
 mod body;
+mod chain;
 mod crew;
 mod decode;
 mod dial;
 mod fault;
 mod outgoing;
+mod pins;
 mod proxied;
 mod tls;
+mod verify;
 
 pub use body::{Limits, Stream};
 pub use crew::Crew;
 pub use decode::ACCEPT as ACCEPT_CODINGS;
 pub use proxied::Proxy;
-pub use tls::{Base, Tls};
+pub use tls::{Base, Tls, TlsOptions};
 
 use std::net::IpAddr;
 use std::pin::Pin;

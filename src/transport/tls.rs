@@ -1,30 +1,73 @@
 //! TLS 1.2 and 1.3 through rustls and aws-lc-rs; one base configuration, verifier and session store per distinct [`Tls`].
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::ServerCertVerifier;
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::CertificateDer;
+use rustls::ClientConfig;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 
+use super::pins::{self, Pin};
+use super::verify::Verifier;
+use crate::clock;
 use crate::error::{Code, Error};
 use crate::fork::{Lock, epoch};
+use crate::secret::Secret;
 
-/// Largest CA file that is read: system bundles have 200 to 300 KiB.
-const MAX_CA_BYTES: u64 = 8 * 1024 * 1024;
+/// Largest file of certificates that is read: system bundles have 200 to 300 KiB, large CAs' revocation lists some MiB.
+const MAX_BYTES: u64 = 8 * 1024 * 1024;
 /// Distinct configurations kept. A process that makes more rebuilds them, which costs milliseconds, not safety.
 const MAX_BASES: usize = 64;
 
-/// TLS options of a client. There is none that weakens verification.
+/// TLS options as the caller gives them. There is none that weakens verification.
+#[derive(Default)]
+pub struct TlsOptions {
+    /// PEM file of certificate authorities to trust.
+    pub ca_file: Option<PathBuf>,
+    /// Leaves the platform's authorities out.
+    pub ca_only: bool,
+    /// `sha256/…` digests of public keys, one of which must be in the chain.
+    pub pins: Vec<String>,
+    /// PEM files of revocation lists.
+    pub crls: Vec<PathBuf>,
+    /// PEM file of the client's certificate chain, and its private key in PEM.
+    pub client_cert: Option<(PathBuf, Secret)>,
+    /// Asks for TLS 1.3.
+    pub modern: bool,
+}
+
+/// TLS options that were checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Tls {
     roots: Vec<u8>,
     only: bool,
     modern: bool,
+    pins: Vec<Pin>,
+    crls: Vec<Vec<u8>>,
+    client: Option<Identity>,
+}
+
+/// Who the client is. The key stays in its secret.
+#[derive(Clone, Debug)]
+struct Identity {
+    chain: Vec<u8>,
+    key: Secret,
+}
+
+impl PartialEq for Identity {
+    fn eq(&self, other: &Self) -> bool {
+        self.chain == other.chain && self.key.fingerprint() == other.key.fingerprint()
+    }
+}
+
+impl Eq for Identity {}
+
+impl Hash for Identity {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.chain, self.key.fingerprint()).hash(state);
+    }
 }
 
 /// A TLS base configuration, ready to share.
@@ -32,27 +75,38 @@ pub struct Tls {
 pub struct Base(Arc<ClientConfig>);
 
 impl Tls {
-    /// Options from a PEM file of certificate authorities; `only` leaves the platform's out; `modern` asks for TLS 1.3.
+    /// Checks the options and reads their files.
     ///
     /// # Errors
-    /// `TlsError` when the file cannot be read or holds no certificate; `ValueError` for `only` without a file.
-    pub fn new(ca_file: Option<&Path>, only: bool, modern: bool) -> Result<Self, Error> {
-        let Some(path) = ca_file else {
-            if only {
-                return Err(Error::new(Code::UsageValue).saying("`ca_only=True` needs `ca_file`."));
-            }
-            return Ok(Self { roots: Vec::new(), only, modern });
+    /// `TlsError` for a file that cannot be read, holds nothing of its kind, or holds a root that has expired or breaks
+    /// RFC 5280; `ValueError` for options that do not go together.
+    pub fn new(options: TlsOptions) -> Result<Self, Error> {
+        let wrong = |said: &str| Error::new(Code::UsageValue).saying(said);
+        let TlsOptions { ca_file, ca_only, pins, crls, client_cert, modern } = options;
+        if ca_only && ca_file.is_none() {
+            return Err(wrong("`ca_only=True` needs `ca_file`."));
+        }
+        if !crls.is_empty() && !ca_only {
+            return Err(wrong(
+                "`crls` needs `ca_only=True`: the platform's verifier does not tell its path, so no list could count.",
+            ));
+        }
+        let pins = pins::read(&pins)?;
+        let roots = ca_file.as_deref().map(|path| read(path, "CA")).transpose()?.unwrap_or_default();
+        let crls = crls.iter().map(|path| read(path, "CRL")).collect::<Result<Vec<_>, _>>()?;
+        let client = match client_cert {
+            None => None,
+            Some((path, key)) => Some(Identity { chain: read(&path, "client certificate")?, key }),
         };
-        let unreadable = |why: String| setup(format!("The CA file {} cannot be used: {why}.", path.display()));
-        let size = std::fs::metadata(path).map_err(|e| unreadable(e.kind().to_string()))?;
-        if !size.is_file() || size.len() > MAX_CA_BYTES {
-            return Err(unreadable("it is not a file of at most 8 MiB".to_owned()));
+        let tls = Self { roots, only: ca_only, modern, pins, crls, client };
+        let empty = |kind: &str, path: &Path| {
+            setup(format!("The {kind} file {} cannot be used: it holds no PEM {kind}.", path.display()))
+        };
+        if let Some(path) = ca_file.filter(|_| tls.certificates().is_ok_and(|found| found.is_empty())) {
+            return Err(empty("certificate", &path));
         }
-        let roots = std::fs::read(path).map_err(|e| unreadable(e.kind().to_string()))?;
-        let tls = Self { roots, only, modern };
-        if tls.certificates().map_err(unreadable)?.is_empty() {
-            return Err(unreadable("it holds no PEM certificate".to_owned()));
-        }
+        // What cannot be used shall fail here, with its name, and not at the first call.
+        tls.base()?;
         Ok(tls)
     }
 
@@ -76,42 +130,57 @@ impl Tls {
         Ok(base)
     }
 
-    fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, String> {
-        CertificateDer::pem_slice_iter(&self.roots).collect::<Result<_, _>>().map_err(|e| e.to_string())
+    fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, Error> {
+        let found = CertificateDer::pem_slice_iter(&self.roots).collect::<Result<_, _>>();
+        found.map_err(|e| setup(format!("The CA file cannot be used: {e}.")))
+    }
+
+    fn lists(&self) -> Result<Vec<CertificateRevocationListDer<'static>>, Error> {
+        let mut lists = Vec::new();
+        for bytes in &self.crls {
+            let found = CertificateRevocationListDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>();
+            match found {
+                Ok(found) if !found.is_empty() => lists.extend(found),
+                _ => return Err(setup("A CRL file cannot be used: it holds no PEM revocation list.".to_owned())),
+            }
+        }
+        Ok(lists)
     }
 
     fn build(&self) -> Result<ClientConfig, Error> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let versions: &[&rustls::SupportedProtocolVersion] =
             if self.modern { &[&rustls::version::TLS13] } else { &[&rustls::version::TLS13, &rustls::version::TLS12] };
-        let verifier = self.verifier(provider.clone())?;
-        let config = ClientConfig::builder_with_provider(provider)
+        let (roots, pins, now) = (self.certificates()?, self.pins.clone(), clock::wall());
+        let verifier = if self.only {
+            Verifier::own(roots, &self.lists()?, pins, provider.clone(), now)?
+        } else {
+            Verifier::platform(roots, pins, provider.clone(), now)?
+        };
+        let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
             .map_err(|e| setup(format!("TLS cannot be set up: {e}.")))?
             .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_no_client_auth();
-        Ok(config)
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        let Some(Identity { chain, key }) = &self.client else { return Ok(builder.with_no_client_auth()) };
+        let chain = CertificateDer::pem_slice_iter(chain).collect::<Result<Vec<_>, _>>();
+        let chain = chain.ok().filter(|chain| !chain.is_empty());
+        let chain = chain.ok_or_else(|| setup("The client certificate's file holds no PEM certificate.".to_owned()))?;
+        // The reader's own words could quote the key, so they are not told.
+        let unusable =
+            || setup(format!("The secret `{}` is not the PEM private key of the client certificate.", key.name()));
+        let key = PrivateKeyDer::from_pem_slice(key.reveal().as_bytes()).map_err(|_| unusable())?;
+        builder.with_client_auth_cert(chain, key).map_err(|_| unusable())
     }
+}
 
-    fn verifier(&self, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, Error> {
-        let extra = self.certificates().map_err(|e| setup(format!("The CA file cannot be used: {e}.")))?;
-        if self.only {
-            let mut roots = RootCertStore::empty();
-            for certificate in extra {
-                roots.add(certificate).map_err(|e| setup(format!("The CA file cannot be used: {e}.")))?;
-            }
-            let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
-                .build()
-                .map_err(|e| setup(format!("The CA file cannot be used: {e}.")))?;
-            return Ok(verifier);
-        }
-        match rustls_platform_verifier::Verifier::new_with_extra_roots(extra, provider) {
-            Ok(verifier) => Ok(Arc::new(verifier)),
-            Err(_) => Err(setup("No trusted root certificates were found on this system.".to_owned())
-                .hint("install the package ca-certificates, or pass Tls(ca_file=…)")),
-        }
+fn read(path: &Path, kind: &str) -> Result<Vec<u8>, Error> {
+    let unreadable = |why: String| setup(format!("The {kind} file {} cannot be used: {why}.", path.display()));
+    let size = std::fs::metadata(path).map_err(|e| unreadable(e.kind().to_string()))?;
+    if !size.is_file() || size.len() > MAX_BYTES {
+        return Err(unreadable("it is not a file of at most 8 MiB".to_owned()));
     }
+    std::fs::read(path).map_err(|e| unreadable(e.kind().to_string()))
 }
 
 impl Base {
@@ -131,13 +200,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_without_a_file_is_refused() {
-        assert_eq!(Tls::new(None, true, false).unwrap_err().code(), Code::UsageValue);
+    fn options_that_do_not_go_together_are_refused() {
+        let only = TlsOptions { ca_only: true, ..TlsOptions::default() };
+        assert_eq!(Tls::new(only).unwrap_err().code(), Code::UsageValue);
+        let crls = TlsOptions { crls: vec!["x.pem".into()], ..TlsOptions::default() };
+        assert_eq!(Tls::new(crls).unwrap_err().code(), Code::UsageValue);
     }
 
     #[test]
     fn a_file_without_certificates_is_a_tls_error_that_names_it() {
-        let error = Tls::new(Some(Path::new("Cargo.toml")), true, false).unwrap_err();
+        let options = TlsOptions { ca_file: Some("Cargo.toml".into()), ca_only: true, ..TlsOptions::default() };
+        let error = Tls::new(options).unwrap_err();
         assert_eq!(error.code(), Code::TransportTlsSetup);
         assert!(error.user_message().contains("Cargo.toml"));
     }

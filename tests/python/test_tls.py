@@ -1,0 +1,293 @@
+"""TLS: a matrix of bad servers as badssl.com has it, strict chains, pins, client certificates, revocation lists."""
+
+from __future__ import annotations
+
+import dataclasses
+import ssl
+import traceback
+
+import botsec
+import pytest
+from cryptography import x509
+from servers import chains
+from servers.chains import Shape, Shown, make
+
+CA = Shape(ca=True)
+
+
+@pytest.fixture(scope="module")
+def root():
+    return make(CA)
+
+
+@pytest.fixture(scope="module")
+def middle(root):
+    return make(CA, root)
+
+
+@pytest.fixture
+def show(tmp_path):
+    """Start a server that shows this chain."""
+    servers = []
+
+    def start(leaf, *others, **settings):
+        server = Shown(tmp_path, leaf, *others, **settings).start()
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def write(tmp_path):
+    def to(*parts: bytes):
+        file = tmp_path / f"written-{next(chains._names)}.pem"
+        file.write_bytes(b"".join(parts))
+        return file
+
+    return to
+
+
+@pytest.fixture
+def get(face, write):
+    """One request to `server`, trusting `root` alone unless told otherwise."""
+
+    def call(server, root, *, ca_only=True, origin=None, **tls):
+        options = botsec.Tls(ca_file=write(root.pem), ca_only=ca_only, **tls)
+        client = face.factory(origin or server.origin, tls=options, networks="loopback", retry=1, timeout=5)
+        return face.adopt(client).get("/x")
+
+    return call
+
+
+def refused(get, server, *arguments, **options) -> botsec.TlsError:
+    with pytest.raises(botsec.TlsError) as caught:
+        get(server, *arguments, **options)
+    assert server.heads == [], "nothing is sent over a connection that is not verified"
+    return caught.value
+
+
+def test_a_good_chain_is_accepted_with_and_without_the_platforms_roots(show, get, root, middle):
+    server = show(make(Shape(), middle), middle)
+    assert get(server, root).status_code == 200
+    assert get(server, root, ca_only=False).status_code == 200
+    assert get(server, root, min_version="1.3").status_code == 200
+
+
+def test_a_chain_in_any_order_is_accepted(show, get, root, middle):
+    lower = make(CA, middle)
+    assert get(show(make(Shape(), lower), middle, lower, root), root).status_code == 200
+
+
+BAD_LEAVES = {
+    "expired": Shape(days=(-20, -1)),
+    "not yet valid": Shape(days=(1, 20)),
+    "wrong host": Shape(names=("example.com",)),
+    "wildcard of a top level": Shape(names=("*",)),
+    "name in the subject alone": Shape(subject="localhost", names=("example.com",)),
+    "another address": Shape(names=("127.0.0.2",)),
+}
+
+
+@pytest.mark.parametrize("case", BAD_LEAVES)
+def test_a_bad_leaf_is_refused(show, get, root, case):
+    refused(get, show(make(BAD_LEAVES[case], root)), root)
+
+
+def test_a_self_signed_leaf_an_unknown_root_and_a_gap_are_refused(show, get, root, middle):
+    refused(get, show(make(Shape())), root)
+    refused(get, show(make(Shape(), make(CA))), root)
+    refused(get, show(make(Shape(), middle)), root)
+
+
+def test_a_leaf_that_is_its_own_root_is_refused(show, get):
+    alone = make(Shape())
+    with pytest.raises(botsec.TlsError, match="basic constraints"):
+        get(show(alone), alone)
+
+
+def test_a_weak_key_and_a_weak_digest_are_refused(show, get, root):
+    strong = chains.rsa_key(2048)
+    assert get(show(make(Shape(key=strong), root)), root).status_code == 200
+    refused(get, show(make(Shape(key=chains.rsa_key(1024)), root)), root)
+    signer = make(dataclasses.replace(CA, key=strong))
+    assert get(show(make(Shape(), signer)), signer).status_code == 200
+    refused(get, show(chains.with_sha1(make(Shape(), signer), signer)), signer)
+
+
+TLS10, TLS11, TLS12 = (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2)
+OLD = {
+    "TLS 1.0": {"versions": (TLS10, TLS10)},
+    "TLS 1.1": {"versions": (TLS11, TLS11)},
+    "no encryption": {"versions": (TLS12, TLS12), "ciphers": "NULL:eNULL:@SECLEVEL=0"},
+    "static RSA": {"versions": (TLS12, TLS12), "ciphers": "kRSA:@SECLEVEL=0"},
+    "finite-field DH": {"versions": (TLS12, TLS12), "ciphers": "DHE:@SECLEVEL=0"},
+    "CBC": {"versions": (TLS12, TLS12), "ciphers": "ECDHE-RSA-AES128-SHA:@SECLEVEL=0"},
+}
+
+
+@pytest.mark.parametrize("case", OLD)
+def test_old_versions_and_weak_ciphers_are_refused(show, get, root, case):
+    leaf = make(Shape(key=chains.rsa_key(2048)), root)
+    refused(get, show(leaf, **OLD[case]), root)
+    modern = {"versions": (TLS12, TLS12), "ciphers": "ECDHE+AESGCM"}
+    server = show(leaf, **modern)
+    assert get(server, root).status_code == 200
+    server.heads.clear()
+    refused(get, server, root, min_version="1.3")
+
+
+# What OpenSSL's strict mode refuses and rustls alone accepts.
+LEAVES = {
+    "leaf without AKI": Shape(aki=None),
+    "critical AKI": Shape(aki=(None, True)),
+    "critical SKI": Shape(ski=(None, True)),
+    "SAN not critical under an empty subject": Shape(subject=None),
+    "a leaf that may sign": Shape(usage=(chains.SIGNING_USAGE, True)),
+}
+MIDDLES = {
+    "CA without AKI": dataclasses.replace(CA, aki=None),
+    "CA without SKI": dataclasses.replace(CA, ski=None),
+    "CA with critical SKI": dataclasses.replace(CA, ski=(None, True)),
+    "CA without key usage": dataclasses.replace(CA, usage=None),
+    "CA with basic constraints that are not critical": dataclasses.replace(CA, basic=(None, False)),
+}
+ROOTS = {
+    "without SKI": dataclasses.replace(CA, ski=None),
+    "empty subject": dataclasses.replace(CA, subject=None),
+    "unknown critical extension": dataclasses.replace(CA, extra=((chains.UNKNOWN, True),)),
+    "without basic constraints": dataclasses.replace(CA, basic=None),
+    "basic constraints not critical": dataclasses.replace(CA, basic=(None, False)),
+    "key usage that contradicts": dataclasses.replace(CA, usage=(chains.LEAF_USAGE, True)),
+    "no CA": dataclasses.replace(CA, basic=(x509.BasicConstraints(False, None), True)),
+    "expired": dataclasses.replace(CA, days=(-20, -1)),
+    "not yet valid": dataclasses.replace(CA, days=(1, 20)),
+}
+
+
+@pytest.mark.parametrize("ca_only", [True, False])
+@pytest.mark.parametrize("case", LEAVES)
+def test_a_leaf_that_breaks_rfc_5280_is_refused(show, get, root, case, ca_only):
+    raised = refused(get, show(make(LEAVES[case], root)), root, ca_only=ca_only)
+    # An unknown critical extension is refused by rustls already, without a section.
+    assert "RFC 5280" in raised.details["reason"] or "critical" in case
+    assert "RFC 5280" not in str(raised)
+
+
+def test_an_empty_subject_with_critical_names_is_accepted(show, get, root):
+    assert get(show(make(Shape(subject=None, san_critical=True), root)), root).status_code == 200
+
+
+@pytest.mark.parametrize("case", MIDDLES)
+def test_an_intermediate_that_breaks_rfc_5280_is_refused(show, get, root, case):
+    middle = make(MIDDLES[case], root)
+    raised = refused(get, show(make(Shape(), middle), middle), root)
+    assert "RFC 5280" in raised.details["reason"] or "critical SKI" in case
+
+
+@pytest.mark.parametrize("ca_only", [True, False])
+@pytest.mark.parametrize("case", ROOTS)
+def test_a_root_of_the_users_that_cannot_be_trusted_is_refused_at_once(write, case, ca_only):
+    with pytest.raises(botsec.TlsError, match="Certificate 2 of the CA file"):
+        botsec.Tls(ca_file=write(make(CA).pem, make(ROOTS[case]).pem), ca_only=ca_only)
+
+
+def test_a_flawed_certificate_that_is_not_on_the_path_does_no_harm(show, get, root, middle):
+    stray = make(MIDDLES["CA without AKI"], root)
+    assert get(show(make(Shape(), middle), middle, stray), root).status_code == 200
+
+
+def test_pins_match_the_servers_key_and_tell_what_they_saw(show, get, root, middle):
+    leaf = make(Shape(), middle)
+    server = show(leaf, middle)
+    backup = make(Shape()).pin
+    for ca_only in (True, False):
+        assert get(server, root, ca_only=ca_only, pins=[backup, leaf.pin]).status_code == 200
+    server.heads.clear()
+    for ca_only in (True, False):
+        raised = refused(get, server, root, ca_only=ca_only, pins=[backup, make(Shape()).pin])
+        assert raised.details["pin_seen"] == leaf.pin
+        assert leaf.pin in "".join(traceback.format_exception(raised))
+        assert leaf.pin not in str(raised)
+
+
+def test_a_pin_of_an_authority_counts_on_a_verified_path_only(show, get, root, middle):
+    backup = make(Shape()).pin
+    server = show(make(Shape(), middle), middle)
+    assert get(server, root, pins=[backup, middle.pin]).status_code == 200
+    assert get(server, root, pins=[backup, root.pin]).status_code == 200
+    server.heads.clear()
+    refused(get, server, root, ca_only=False, pins=[backup, middle.pin])
+    # Merely sent: it signed nothing on the path.
+    other = make(CA)
+    sent = show(make(Shape(), middle), middle, other)
+    refused(get, sent, root, pins=[backup, other.pin])
+
+
+@pytest.mark.parametrize(
+    "pins", [["sha256/AAAA", "x"], "sha256/" + "A" * 43 + "=", ["sha256/" + "A" * 43 + "="] * 2, [1, 2], 5]
+)
+def test_pins_that_cannot_protect_are_refused(pins):
+    with pytest.raises((ValueError, TypeError)):
+        botsec.Tls(pins=pins)
+
+
+def test_a_client_certificate_is_shown_and_a_missing_one_is_named(show, get, root, write, make_secret):
+    server = show(make(Shape(), root), client_ca=root)
+    raised = refused(get, server, root)
+    assert "client certificate" in raised.details["reason"]
+    mine = make(Shape(purpose=x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH), root)
+    key = make_secret(mine.key_pem.decode())
+    assert get(server, root, client_cert=(write(mine.pem), key)).status_code == 200
+
+
+def test_a_client_key_is_a_secret_that_fits_and_is_never_told(write, root, make_secret):
+    mine, file = make(CA, root), write(root.pem)
+    key_pem = mine.key_pem.decode()
+    with pytest.raises(TypeError, match="Secret"):
+        botsec.Tls(client_cert=(file, key_pem))
+    other = make_secret(make(Shape(key=chains.rsa_key(2048))).key_pem.decode())
+    for wrong in (other, make_secret("no key at all, only text")):
+        with pytest.raises(botsec.TlsError, match="private key") as caught:
+            botsec.Tls(client_cert=(write(mine.pem), wrong))
+        assert "BEGIN" not in str(caught.value)
+    shown = repr(botsec.Tls(client_cert=(write(mine.pem), make_secret(key_pem))))
+    assert key_pem.splitlines()[1] not in shown
+    assert "**********" in shown
+
+
+def test_a_revoked_certificate_is_refused(show, get, root, middle, write):
+    good, bad = make(Shape(), middle), make(Shape(), middle)
+    lists = [write(chains.revocation_list(middle, bad)), write(chains.revocation_list(root))]
+    assert get(show(good, middle), root, crls=lists).status_code == 200
+    raised = refused(get, show(bad, middle), root, crls=lists)
+    assert "revoked" in raised.details["reason"]
+    # The list of the leaf's issuer is enough; a revoked intermediate counts where its list is there.
+    assert get(show(good, middle), root, crls=lists[0]).status_code == 200
+    revoked = [lists[0], write(chains.revocation_list(root, middle))]
+    refused(get, show(good, middle), root, crls=revoked)
+
+
+def test_a_revocation_list_that_says_nothing_or_is_stale_is_no_proof(show, get, root, middle, write):
+    leaf = make(Shape(), middle)
+    raised = refused(get, show(leaf, middle), root, crls=write(chains.revocation_list(root)))
+    assert "no revocation list" in raised.details["reason"]
+    raised = refused(get, show(leaf, middle), root, crls=write(chains.revocation_list(middle, days=-1)))
+    assert "expired" in raised.details["reason"]
+
+
+def test_revocation_lists_need_the_users_own_roots(write, root):
+    listed = write(chains.revocation_list(root))
+    with pytest.raises(ValueError, match="ca_only"):
+        botsec.Tls(ca_file=write(root.pem), crls=listed)
+    with pytest.raises(botsec.TlsError, match="CRL"):
+        botsec.Tls(ca_file=write(root.pem), ca_only=True, crls=write(root.pem))
+
+
+def test_session_keys_are_written_nowhere(show, get, root, tmp_path, monkeypatch):
+    file = tmp_path / "keys.log"
+    monkeypatch.setenv("SSLKEYLOGFILE", str(file))
+    assert get(show(make(Shape(), root)), root).status_code == 200
+    assert not file.exists()
