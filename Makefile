@@ -39,6 +39,7 @@ lint: $(VENV)/.extras
 	cargo fmt --check
 	cargo clippy --quiet --locked --all-targets -- -D warnings
 	cargo clippy --quiet --locked --all-targets --features python -- -D warnings
+	cargo clippy --quiet --locked --manifest-path benches/native/Cargo.toml --target-dir target/bench-check -- -D warnings
 	$(BIN)/ruff check --quiet python tests examples
 	$(BIN)/ruff format --quiet --check python tests examples
 	$(BIN)/mypy python/botsec tests/typing

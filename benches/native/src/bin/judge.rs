@@ -12,7 +12,7 @@ use botsec::client::{Options, Parts, Scope};
 use botsec::pipeline::{self, Call, Content, Times};
 use botsec::policy::PermittedRequest;
 use botsec::retry::Rules;
-use botsec::transport::{Limits, Tls, Transport};
+use botsec::transport::{Limits, Tls, TlsOptions, Transport};
 use botsec::validate::{Body, Request, Route, Target, ValidRequest};
 use botsec_bench_native::{Fallible, cpu_time};
 use http::Method;
@@ -89,7 +89,8 @@ impl Bench {
             throttle_key: None,
             rules: Rules::default(),
             times,
-            tls: Tls::new(Some(ca.as_ref()), true, false).map_err(said)?,
+            tls: Tls::new(TlsOptions { ca_file: Some(ca.into()), ca_only: true, ..TlsOptions::default() })
+                .map_err(said)?,
             proxy: None,
             headers: Vec::new(),
             max_bytes: limits.max_bytes,
