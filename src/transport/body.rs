@@ -11,6 +11,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
 
+use super::cache::Lease;
 use super::decode::{Coding, Decoder};
 use super::fault;
 use crate::clock;
@@ -45,15 +46,52 @@ const MAX_RESERVE: u64 = 1024 * 1024;
 /// Bytes as they arrive, from either engine.
 pub enum Wire {
     /// From a direct hop.
-    Direct(Incoming),
+    Direct(Direct),
     /// From a hop through a proxy.
     Proxied(reqwest::Body),
+}
+
+/// A body from a direct hop, and the connection that it comes over unless others share that.
+pub struct Direct {
+    body: Incoming,
+    lease: Option<Lease>,
+}
+
+impl Direct {
+    pub(super) fn new(body: Incoming, lease: Option<Lease>) -> Self {
+        let mut new = Self { body, lease };
+        new.release_at_end();
+        new
+    }
+
+    fn release_at_end(&mut self) {
+        if self.body.is_end_stream()
+            && let Some(lease) = self.lease.take()
+        {
+            lease.release();
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context).map_err(|e| fault::in_body(&e));
+        match (&frame, self.lease.take()) {
+            (Poll::Ready(None), Some(lease)) => lease.release(),
+            (_, lease) => self.lease = lease,
+        }
+        frame
+    }
+}
+
+impl Drop for Direct {
+    fn drop(&mut self) {
+        self.release_at_end();
+    }
 }
 
 impl Wire {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match self {
-            Self::Direct(body) => Pin::new(body).poll_frame(context).map_err(|e| fault::in_body(&e)),
+            Self::Direct(body) => body.poll(context),
             Self::Proxied(body) => Pin::new(body).poll_frame(context).map_err(|e| fault::in_body(&e.without_url())),
         }
     }
@@ -223,14 +261,6 @@ impl Stream {
             while let Some(Ok(_)) = (&mut rest).await {}
         })
         .await;
-    }
-
-    /// Whether nothing follows.
-    pub fn is_empty(&self) -> bool {
-        match &self.kind {
-            Kind::Plain(Wire::Direct(body)) => body.is_end_stream(),
-            _ => false,
-        }
     }
 }
 

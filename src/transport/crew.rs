@@ -30,12 +30,18 @@ pub(super) enum Hands {
     Crew(Arc<Inbox>),
 }
 
-impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Hands {
-    fn execute(&self, task: F) {
+impl Hands {
+    pub(super) fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
         match self {
             Self::Runtime(runtime) => runtime.execute(task),
             Self::Crew(inbox) => inbox.push(Box::pin(task)),
         }
+    }
+}
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Hands {
+    fn execute(&self, task: F) {
+        self.run(task);
     }
 }
 

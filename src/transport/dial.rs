@@ -5,11 +5,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,11 +17,10 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use super::Settings;
+use super::{Later, Settings};
 use crate::policy::{Blocked, Networks};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
-type Later<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
 /// The resolver: the system's, behind the address judge.
 #[derive(Clone)]
@@ -88,15 +83,14 @@ impl Service<Name> for Guard {
     }
 }
 
-/// TCP and TLS under one time limit; counts its dials.
+/// TCP and TLS under one time limit.
 #[derive(Clone)]
 pub(super) struct Connector {
     inner: HttpsConnector<HttpConnector<Guard>>,
     limit: Duration,
-    dials: Arc<AtomicU64>,
 }
 
-pub(super) fn connector(settings: &Settings, guard: Guard, dials: Arc<AtomicU64>) -> Connector {
+pub(super) fn connector(settings: &Settings, guard: Guard) -> Connector {
     let mut tcp = HttpConnector::new_with_resolver(guard);
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
@@ -107,7 +101,7 @@ pub(super) fn connector(settings: &Settings, guard: Guard, dials: Arc<AtomicU64>
         .https_only()
         .enable_all_versions()
         .wrap_connector(tcp);
-    Connector { inner, limit: settings.connect_timeout, dials }
+    Connector { inner, limit: settings.connect_timeout }
 }
 
 impl Service<Uri> for Connector {
@@ -120,7 +114,6 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        self.dials.fetch_add(1, Ordering::Relaxed);
         let dial = self.inner.call(uri);
         let limit = self.limit;
         Box::pin(async move {

@@ -17,7 +17,12 @@ const MAX_CAUSES: usize = 16;
 /// What an engine said.
 #[derive(Debug)]
 pub(super) enum Failed {
-    Direct(hyper_util::client::legacy::Error),
+    /// No connection came about.
+    Dial(Box<dyn StdError + Send + Sync>),
+    /// A connection closed before it took the request.
+    Unsent,
+    /// A connection took the request; whether it had answered another one before.
+    Sent(hyper::Error, bool),
     Proxied(reqwest::Error),
 }
 
@@ -62,11 +67,14 @@ impl<'a> Causes<'a> {
     }
 }
 
-/// Class and reach of a hop that brought no answer; `reused` when no connection was dialled for it.
-pub(super) fn judge(failed: &Failed, reused: bool) -> Trouble {
-    let (causes, connecting) = match failed {
-        Failed::Direct(error) => (Causes::of(error), error.is_connect()),
-        Failed::Proxied(error) => (Causes::of(error), error.is_connect()),
+/// Class and reach of a hop that brought no answer.
+pub(super) fn judge(failed: &Failed) -> Trouble {
+    let (causes, connecting, reused) = match failed {
+        Failed::Dial(error) => (Causes::of(&**error), true, false),
+        Failed::Unsent => return unsent(),
+        Failed::Sent(error, reused) => (Causes::of(error), false, *reused),
+        // reqwest does not tell: a kept connection is as likely as any.
+        Failed::Proxied(error) => (Causes::of(error), error.is_connect(), true),
     };
     if let Some(refused) = causes.refused {
         return match refused {
@@ -103,13 +111,16 @@ pub(super) fn judge(failed: &Failed, reused: bool) -> Trouble {
     sent(&causes, reused)
 }
 
+fn unsent() -> Trouble {
+    let error = Error::new(Code::TransportClosed).with("reason", "the connection closed before the request was sent");
+    Trouble { error, reached: Reached::NeverSent }
+}
+
 /// A failure after the connection stood.
 fn sent(causes: &Causes<'_>, reused: bool) -> Trouble {
     let hyper = causes.hyper;
     if hyper.is_some_and(hyper::Error::is_canceled) {
-        let error =
-            Error::new(Code::TransportClosed).with("reason", "the connection closed before the request was sent");
-        return Trouble { error, reached: Reached::NeverSent };
+        return unsent();
     }
     if hyper.is_some_and(hyper::Error::is_parse) {
         let reason = "the head of the answer is not HTTP, or too large";

@@ -18,13 +18,16 @@
 //! ```
 
 mod body;
+mod cache;
 mod chain;
 mod crew;
 mod decode;
 mod dial;
 mod fault;
+mod lane;
 mod outgoing;
 mod pins;
+mod pool;
 mod proxied;
 mod tls;
 mod verify;
@@ -37,21 +40,18 @@ pub use tls::{Base, Tls, TlsOptions};
 
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode, Version};
-use hyper_util::client::legacy::{Client as Pool, ResponseFuture};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioExecutor;
 
 use crate::error::{Code, Error};
 use crate::policy::{Networks, PermittedRequest};
 use crew::Hands;
-use dial::{Connector, Guard};
+use dial::Guard;
 use fault::Failed;
-use outgoing::Outgoing;
+use pool::Pool;
 
 /// Most header fields that an answer may have.
 pub const MAX_HEADERS: usize = 100;
@@ -76,20 +76,20 @@ pub struct Settings {
 }
 
 /// Connections to servers, and the one way to use them. Belongs to the runtime that drives it.
-pub struct Transport {
-    engine: Engine,
-    dials: Arc<AtomicU64>,
-}
+pub struct Transport(Engine);
+
+type Later<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
 enum Engine {
-    Direct(Box<Pool<Connector, Outgoing>>),
+    Direct(Box<Pool>),
     Proxied(reqwest::Client),
 }
 
 /// One exchange under way.
-enum Exchange<'a> {
-    Direct(ResponseFuture),
+enum Exchange<'a, F> {
+    Direct(F),
     Proxied(Pin<Box<dyn Future<Output = Result<http::Response<body::Wire>, reqwest::Error>> + Send + 'a>>),
+    Refused(Error),
 }
 
 /// The head of an answer, and its body still to read.
@@ -134,15 +134,14 @@ impl Transport {
     /// # Errors
     /// `TlsError` when the proxy engine refuses the configuration.
     pub fn new(settings: &Settings, crew: Option<&Crew>) -> Result<Self, Error> {
-        let dials = Arc::new(AtomicU64::new(0));
-        let engine = match &settings.proxy {
+        Ok(Self(match &settings.proxy {
             Some(proxy) => Engine::Proxied(proxied::build(settings, proxy)?),
             None => {
                 let hands = crew.map_or_else(|| Hands::Runtime(TokioExecutor::new()), Crew::hands);
-                Engine::Direct(Box::new(direct(settings, dials.clone(), hands)))
+                let connector = dial::connector(settings, Guard::new(settings.networks.clone()));
+                Engine::Direct(Box::new(Pool::new(connector, hands)))
             }
-        };
-        Ok(Self { engine, dials })
+        }))
     }
 
     /// Sends one judged hop and waits for the head of its answer.
@@ -152,21 +151,25 @@ impl Transport {
     pub fn send(&self, request: PermittedRequest) -> impl Future<Output = Result<Reply, Trouble>> + Send {
         // What happens before the first wait happens here, so that the future holds an exchange and no request.
         let host = request.origin().clone();
-        let before = self.dials.load(Ordering::Relaxed);
-        let exchange = match &self.engine {
-            Engine::Direct(pool) => Exchange::Direct(pool.request(outgoing::direct(request))),
+        let exchange = match &self.0 {
+            Engine::Direct(pool) => match pool.lane(&host) {
+                Ok(lane) => Exchange::Direct(lane.send(outgoing::direct(request))),
+                Err(error) => Exchange::Refused(error),
+            },
             Engine::Proxied(client) => Exchange::Proxied(Box::pin(proxied::send(client, outgoing::proxied(request)))),
         };
         async move {
             let answer = match exchange {
-                Exchange::Direct(exchange) => exchange.await.map(|r| r.map(body::Wire::Direct)).map_err(Failed::Direct),
+                Exchange::Direct(exchange) => exchange
+                    .await
+                    .map(|(response, lease)| response.map(|body| body::Wire::Direct(body::Direct::new(body, lease)))),
                 Exchange::Proxied(exchange) => exchange.await.map_err(Failed::Proxied),
+                Exchange::Refused(error) => return Err(Trouble { error, reached: Reached::Refused }),
             };
             match answer {
                 Ok(response) => Self::receive(response),
                 Err(failed) => {
-                    let reused = self.dials.load(Ordering::Relaxed) == before;
-                    let mut trouble = fault::judge(&failed, reused);
+                    let mut trouble = fault::judge(&failed);
                     trouble.error.add("host", host.host_text());
                     Err(trouble)
                 }
@@ -193,23 +196,4 @@ impl Transport {
             version: head.version,
         })
     }
-}
-
-fn direct(settings: &Settings, dials: Arc<AtomicU64>, hands: Hands) -> Pool<Connector, Outgoing> {
-    let guard = Guard::new(settings.networks.clone());
-    let connector = dial::connector(settings, guard, dials);
-    Pool::builder(hands)
-        .pool_idle_timeout(POOL_IDLE)
-        .pool_timer(TokioTimer::new())
-        .timer(TokioTimer::new())
-        .http1_max_headers(MAX_HEADERS)
-        .http1_max_buf_size(MAX_HEADER_BYTES)
-        .http2_max_header_list_size(MAX_HEADER_BYTES as u32)
-        .http2_initial_stream_window_size(2 * 1024 * 1024)
-        .http2_initial_connection_window_size(4 * 1024 * 1024)
-        // hyper-util's own repeat covers requests that were queued on a connection and never written; the pipeline
-        // decides about every repeat itself, so it is off.
-        .retry_canceled_requests(false)
-        .set_host(true)
-        .build(connector)
 }

@@ -4,9 +4,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Uri};
 use http_body::{Frame, SizeHint};
 
+use crate::error::{Code, Error};
 use crate::policy::PermittedRequest;
+use crate::url::Origin;
 use crate::validate::{Feed, Payload};
 
 /// A request body: nothing, bytes, or what a feed brings.
@@ -64,6 +68,50 @@ impl std::fmt::Display for FeedBroken {
 }
 
 impl std::error::Error for FeedBroken {}
+
+/// An origin, as requests name it in either protocol.
+pub(super) struct Target {
+    authority: Authority,
+    host: HeaderValue,
+}
+
+impl Target {
+    pub(super) fn of(origin: &Origin) -> Result<Self, Error> {
+        let authority = origin.parsed_authority().clone();
+        let host = HeaderValue::from_str(authority.as_str());
+        let host = host.map_err(|_| Error::new(Code::InputUrl).with("reason", "a host that cannot be sent"))?;
+        Ok(Self { authority, host })
+    }
+
+    /// Where its connections are dialled.
+    pub(super) fn uri(&self) -> Uri {
+        self.whole(PathAndQuery::from_static("/"))
+    }
+
+    fn whole(&self, path: PathAndQuery) -> Uri {
+        let mut parts = http::uri::Parts::default();
+        (parts.scheme, parts.authority) = (Some(Scheme::HTTPS), Some(self.authority.clone()));
+        parts.path_and_query = Some(path);
+        Uri::from_parts(parts).unwrap_or_default()
+    }
+
+    /// The form of HTTP/1.1: a path, and a Host field (RFC 9112 §3.2.1).
+    pub(super) fn shorten<B>(&self, request: &mut http::Request<B>) {
+        let mut parts = http::uri::Parts::default();
+        parts.path_and_query = std::mem::take(request.uri_mut()).into_parts().path_and_query;
+        *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
+        request.headers_mut().insert(http::header::HOST, self.host.clone());
+    }
+
+    /// The form of HTTP/2: a whole URI (RFC 9113 §8.3.1).
+    pub(super) fn lengthen<B>(&self, request: &mut http::Request<B>) {
+        if request.uri().scheme().is_none() {
+            let path = std::mem::take(request.uri_mut()).into_parts().path_and_query;
+            *request.uri_mut() = self.whole(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
+            request.headers_mut().remove(http::header::HOST);
+        }
+    }
+}
 
 pub(super) fn direct(request: PermittedRequest) -> http::Request<Outgoing> {
     let (method, uri, headers, payload) = request.into_parts();

@@ -1,0 +1,307 @@
+//! The connections to one origin: HTTP/1.1 ones that take turns, or an HTTP/2 one that all calls share.
+//!
+//! A call that finds no idle connection races a dial against the next one that comes free. Where HTTP/2 is spoken one call
+//! dials and the others wait for it.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use futures_util::future::{Either, select};
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
+use hyper_util::client::legacy::connect::Connection as _;
+use hyper_util::rt::TokioTimer;
+use tokio::sync::Notify;
+use tower_service::Service;
+
+use super::cache::{Desk, Found, Lease, Line, Place, desk};
+use super::crew::Hands;
+use super::dial::Connector;
+use super::fault::Failed;
+use super::outgoing::{Outgoing, Target};
+use super::{Later, MAX_HEADER_BYTES, MAX_HEADERS, POOL_IDLE};
+use crate::clock;
+use crate::error::Error;
+use crate::fork::Lock;
+use crate::url::Origin;
+
+/// Connections that one request may find closed, one after the other, before it gives up unsent.
+const MAX_TRIES: u32 = 4;
+
+type Request = http::Request<Outgoing>;
+/// An answer's head, and the connection that its body still comes over.
+type Answer = (http::Response<Incoming>, Option<Lease>);
+
+/// One origin's connections.
+pub(super) struct Lane {
+    desk: Lock<Box<dyn Desk>>,
+    shared: Arc<Shared>,
+    target: Target,
+}
+
+/// The HTTP/2 connection, once there is one.
+#[derive(Default)]
+struct Shared {
+    sender: Lock<Option<(http2::SendRequest<Outgoing>, Instant)>>,
+    /// Whether the server chose HTTP/2 before: then one call dials and the others wait for it.
+    spoken: AtomicBool,
+    arrived: Notify,
+    dialling: tokio::sync::Mutex<()>,
+}
+
+/// A connection for one request.
+enum Way {
+    Own(Lease),
+    Shared(http2::SendRequest<Outgoing>),
+}
+
+/// Why a dial brought no line.
+pub(super) enum NoLine {
+    Failed(Failed),
+    /// The server speaks HTTP/2: the connection is the shared one now.
+    Shared,
+}
+
+/// Makes connections to one origin.
+#[derive(Clone)]
+pub(super) struct Dial {
+    connector: Connector,
+    uri: http::Uri,
+    pub(super) hands: Hands,
+    shared: Arc<Shared>,
+}
+
+impl Service<()> for Dial {
+    type Response = Place;
+    type Error = NoLine;
+    type Future = Later<Place, NoLine>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), NoLine>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, (): ()) -> Self::Future {
+        Box::pin(self.clone().dial())
+    }
+}
+
+impl Dial {
+    async fn dial(mut self) -> Result<Place, NoLine> {
+        let stream = self.connector.call(self.uri).await.map_err(|e| NoLine::Failed(Failed::Dial(e)))?;
+        let broken = |error: hyper::Error| NoLine::Failed(Failed::Dial(Box::new(error)));
+        if stream.connected().is_negotiated_h2() {
+            let (mut sender, connection) = http2::Builder::new(self.hands.clone())
+                .timer(TokioTimer::new())
+                .initial_stream_window_size(2 * 1024 * 1024)
+                .initial_connection_window_size(4 * 1024 * 1024)
+                .max_header_list_size(MAX_HEADER_BYTES as u32)
+                .handshake(stream)
+                .await
+                .map_err(broken)?;
+            self.hands.run(async move {
+                let _ = connection.await;
+            });
+            sender.ready().await.map_err(broken)?;
+            self.shared.adopt(sender);
+            return Err(NoLine::Shared);
+        }
+        self.shared.spoken.store(false, Ordering::Release);
+        let (mut sender, connection) = http1::Builder::new()
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(MAX_HEADER_BYTES)
+            .handshake(stream)
+            .await
+            .map_err(broken)?;
+        let (tell, told) = tokio::sync::oneshot::channel();
+        self.hands.run(async move {
+            if let Err(error) = connection.await {
+                let _ = tell.send(error);
+            }
+        });
+        if let Err(error) = sender.ready().await {
+            // The connection's own error says more than that it is closed.
+            return Err(broken(told.await.unwrap_or(error)));
+        }
+        Ok(Place::new(Line::new(sender, self.hands)))
+    }
+}
+
+impl Shared {
+    fn adopt(&self, sender: http2::SendRequest<Outgoing>) {
+        self.spoken.store(true, Ordering::Release);
+        {
+            let mut kept = self.sender.lock();
+            if kept.as_ref().is_none_or(|(kept, _)| kept.is_closed()) {
+                *kept = Some((sender, clock::now()));
+            }
+        }
+        self.arrived.notify_waiters();
+    }
+
+    fn sender(&self) -> Option<http2::SendRequest<Outgoing>> {
+        let mut kept = self.sender.lock();
+        let (sender, since) = kept.as_mut().filter(|(sender, _)| !sender.is_closed())?;
+        *since = clock::now();
+        Some(sender.clone())
+    }
+
+    /// Lets go of a connection that nobody used for long; whether there is none.
+    fn sweep(&self, now: Instant) -> bool {
+        let mut kept = self.sender.lock();
+        let stale = kept
+            .as_ref()
+            .is_some_and(|(sender, since)| sender.is_closed() || now.saturating_duration_since(*since) >= POOL_IDLE);
+        let gone = if stale { kept.take() } else { None };
+        let empty = kept.is_none();
+        drop(kept);
+        drop(gone);
+        empty
+    }
+}
+
+impl Lane {
+    /// An origin without connections yet.
+    ///
+    /// # Errors
+    /// `InputError` for an origin that a Host field cannot hold.
+    pub(super) fn new(origin: &Origin, connector: Connector, hands: Hands) -> Result<Self, Error> {
+        let target = Target::of(origin)?;
+        let shared = Arc::new(Shared::default());
+        let dial = Dial { connector, uri: target.uri(), hands, shared: shared.clone() };
+        Ok(Self { desk: Lock::new(desk(dial)), shared, target })
+    }
+
+    /// Closes what rested too long; whether nothing is left.
+    pub(super) fn sweep(&self, now: Instant) -> bool {
+        let idle = self.desk.lock().sweep(now);
+        self.shared.sweep(now) && idle
+    }
+
+    /// Sends a request: at once where a connection is free, so that the future holds no request.
+    pub(super) fn send(self: Arc<Self>, mut request: Request) -> impl Future<Output = Result<Answer, Failed>> + Send {
+        let begun = match self.free() {
+            Some(mut lease) => match &mut lease.line {
+                Some(line) => {
+                    self.target.shorten(&mut request);
+                    Ok((line.sender.try_send_request(request), lease))
+                }
+                None => Err(Box::pin(self.clone().send_later(request))),
+            },
+            None => Err(Box::pin(self.clone().send_later(request))),
+        };
+        async move {
+            match begun {
+                Ok((sent, lease)) => match sent.await {
+                    Ok(head) => Ok((head, Some(lease))),
+                    Err(error) => Box::pin(self.unsent(error, lease)).await,
+                },
+                Err(later) => later.await,
+            }
+        }
+    }
+
+    /// A line that is ready now.
+    fn free(&self) -> Option<Lease> {
+        if self.shared.spoken.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut desk = self.desk.lock();
+        if desk.is_empty() {
+            return None;
+        }
+        let found = desk.find();
+        drop(desk);
+        let Found::Free(slot) = found else { return None };
+        let lease = Lease::of(slot)?;
+        if lease.line.as_ref().is_some_and(|line| line.sender.is_ready()) {
+            return Some(lease);
+        }
+        lease.put_back();
+        None
+    }
+
+    /// What the connection gave back unwritten goes to the next one; anything else ends here.
+    async fn unsent(
+        self: Arc<Self>,
+        mut error: hyper::client::conn::TrySendError<Request>,
+        lease: Lease,
+    ) -> Result<Answer, Failed> {
+        let reused = lease.is_reused();
+        drop(lease);
+        match error.take_message() {
+            Some(request) if reused => self.send_later(request).await,
+            Some(_) => Err(Failed::Unsent),
+            None => Err(Failed::Sent(error.into_error(), reused)),
+        }
+    }
+
+    /// Sends a request once there is a connection.
+    async fn send_later(self: Arc<Self>, mut request: Request) -> Result<Answer, Failed> {
+        for _ in 0..MAX_TRIES {
+            let (mut error, reused) = match self.find().await? {
+                Way::Shared(mut sender) => {
+                    self.target.lengthen(&mut request);
+                    match sender.try_send_request(request).await {
+                        Ok(head) => return Ok((head, None)),
+                        Err(error) => (error, true),
+                    }
+                }
+                Way::Own(mut lease) => {
+                    self.target.shorten(&mut request);
+                    let Some(line) = &mut lease.line else { return Err(Failed::Unsent) };
+                    match line.sender.try_send_request(request).await {
+                        Ok(head) => return Ok((head, Some(lease))),
+                        Err(error) => (error, lease.is_reused()),
+                    }
+                }
+            };
+            request = match error.take_message() {
+                Some(request) if reused => request,
+                Some(_) => return Err(Failed::Unsent),
+                None => return Err(Failed::Sent(error.into_error(), reused)),
+            };
+        }
+        Err(Failed::Unsent)
+    }
+
+    /// Waits for a connection: one that comes free, or a new one.
+    async fn find(&self) -> Result<Way, Failed> {
+        for _ in 0..MAX_TRIES {
+            let arrived = self.shared.arrived.notified();
+            let mut arrived = pin!(arrived);
+            arrived.as_mut().enable();
+            // Where HTTP/2 is spoken one call dials; it is found by those that waited for it.
+            let _turn = match self.shared.spoken.load(Ordering::Acquire) {
+                true if self.shared.sender().is_none() => Some(self.shared.dialling.lock().await),
+                _ => None,
+            };
+            if let Some(sender) = self.shared.sender() {
+                return Ok(Way::Shared(sender));
+            }
+            let found = self.desk.lock().find();
+            let slot = match found {
+                Found::Free(slot) => Ok(slot),
+                Found::Dialling(dial) => match select(dial, arrived).await {
+                    Either::Left((dialled, _)) => dialled,
+                    Either::Right(_) => continue,
+                },
+            };
+            match slot {
+                Ok(mut slot) => {
+                    if poll_fn(|context| slot.poll_ready(context)).await.is_ok()
+                        && let Some(lease) = Lease::of(slot)
+                    {
+                        return Ok(Way::Own(lease));
+                    }
+                }
+                Err(NoLine::Shared) => {}
+                Err(NoLine::Failed(failed)) => return Err(failed),
+            }
+        }
+        Err(Failed::Unsent)
+    }
+}

@@ -1,0 +1,133 @@
+"""HTTP/2: one connection that calls share, and peers that break its rules."""
+
+from __future__ import annotations
+
+import resource
+import time
+
+import botsec
+import pytest
+from servers import http2
+from servers.http2 import Frames, Http2
+
+BURST = 48
+
+
+@pytest.fixture
+def serving(authority):
+    """Start servers; stop them at the end."""
+    started = []
+
+    def serve(server):
+        started.append(server.start())
+        return server
+
+    yield serve
+    for server in started:
+        server.stop()
+
+
+def test_a_call_over_http2_is_the_same_call(face, serving, authority, monkeypatch):
+    monkeypatch.setenv("BOT_KEY", "s3cret-of-the-test")
+    server = serving(Http2(authority))
+    client = face.client(server.origin, auth=botsec.Bearer(botsec.secret("env:BOT_KEY")))
+    response = client.post("/users/{id:int}", path={"id": 7}, content=b"hello", params={"q": "a b"})
+    assert response.http_version == "HTTP/2"
+    seen = response.json()
+    assert (seen["method"], seen["path"], seen["body"]) == ("POST", "/users/7?q=a%20b", "hello")
+    assert seen["headers"][":authority"] == server.host
+    assert seen["headers"]["authorization"] == "Bearer s3cret-of-the-test"
+    assert "host" not in seen["headers"]
+
+
+def test_calls_share_one_connection(serving, authority):
+    import asyncio
+
+    server = serving(Http2(authority))
+
+    async def run():
+        tls = botsec.Tls(ca_file=authority.ca_file)
+        async with botsec.AsyncClient(server.origin, tls=tls, networks="loopback") as client:
+            for _ in range(3):
+                answers = await asyncio.gather(*(client.get("/x") for _ in range(BURST)))
+                assert {answer.http_version for answer in answers} == {"HTTP/2"}
+
+    asyncio.run(run())
+    # Calls of the first burst dialled before the server's choice was known; they share the first connection that stood.
+    assert len({request.connection for request in server.requests[BURST:]}) == 1
+
+
+def test_bodies_beyond_the_windows_arrive_whole(face, serving, authority):
+    body = bytes(range(256)) * 4096 * 5
+    server = serving(Http2(authority, lambda server, session, stream: session.reply(stream, stream.body)))
+    assert face.client(server.origin).post("/x", content=body).content == body
+
+
+def test_after_goaway_the_next_call_dials(face, serving, authority):
+    def answer(server, session, stream):
+        session.reply(stream, b"last")
+        session.leave()
+
+    server = serving(Http2(authority, answer))
+    client = face.client(server.origin, retry=1)
+    assert [client.post("/x", content=b"1").text for _ in range(3)] == ["last"] * 3
+    assert server.accepted == 3
+
+
+def test_a_call_that_was_refused_by_goaway_is_sent_again(face, serving, authority):
+    def answer(server, session, stream):
+        if session.number == 1:
+            session.leave(last_stream=0)
+        else:
+            session.reply(stream, b"done")
+
+    server = serving(Http2(authority, answer))
+    assert face.client(server.origin, retry=botsec.Retry(2, base=0.01)).get("/x").text == "done"
+
+
+def test_a_cancelled_call_resets_its_stream_and_keeps_the_connection(serving, authority):
+    import asyncio
+
+    def answer(server, session, stream):
+        if stream.headers[":path"] != "/never":
+            http2.echo(server, session, stream)
+
+    server = serving(Http2(authority, answer))
+
+    async def run():
+        tls = botsec.Tls(ca_file=authority.ca_file)
+        async with botsec.AsyncClient(server.origin, tls=tls, networks="loopback") as client:
+            await client.get("/a")
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(client.get("/never"), 0.3)
+            await client.get("/b")
+            assert server.wait_until(lambda: server.resets)
+
+    asyncio.run(run())
+    assert server.accepted == 1
+
+
+def test_a_stream_that_is_left_early_is_reset(face, serving, authority):
+    server = serving(Http2(authority, lambda server, session, stream: session.reply(stream, b"x" * (8 << 20))))
+    client = face.client(server.origin)
+    with client.stream("GET", "/large") as response:
+        assert next(response.iter_bytes())
+    with client.stream("GET", "/large") as response:
+        assert next(response.iter_bytes())
+    assert server.wait_until(lambda: server.resets)
+    assert server.accepted == 1
+
+
+@pytest.mark.parametrize("name", http2.HOSTILE)
+def test_a_peer_that_breaks_the_rules_ends_in_the_tree(face, serving, authority, name):
+    server = serving(Frames(authority, http2.HOSTILE[name]))
+    client = face.client(server.origin, retry=1, timeout=1.5, max_response_bytes=4 << 20)
+    before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    try:
+        client.get("/x")
+    except botsec.TransportError:
+        pass
+    else:
+        assert name in {"window_update_of_0"}, "was taken for an answer"
+    assert time.monotonic() - begun < 6
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 40 * 1024
