@@ -66,8 +66,12 @@ impl Client {
             _ => Scope::Base(get("base_url")?.map(|url| options::base_url(&url)).transpose()?),
         };
         let read = options::read(options, scope, proofs.auth)?;
+        let trusts_platform = read.tls.trusts_platform();
         let Parts { setup, settings, routes } = py.detach(|| read.build()).or_raise(py)?;
         log::prepare(py)?;
+        if trusts_platform {
+            log::tell_roots(py)?;
+        }
         Ok(Self(Arc::new(Core {
             setup,
             settings,

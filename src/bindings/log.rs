@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
+use crate::encode;
 use crate::observe::{Event, Level};
 use crate::redact;
 
@@ -25,6 +26,26 @@ fn logger(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
 /// Makes the logger ready.
 pub(super) fn prepare(py: Python<'_>) -> PyResult<()> {
     logger(py).map(drop)
+}
+
+/// Says in the log that environment variables choose which roots are trusted (rustls-native-certs reads them).
+#[cfg(all(unix, not(target_vendor = "apple"), not(target_os = "android")))]
+pub(super) fn tell_roots(py: Python<'_>) -> PyResult<()> {
+    let environ = py.import("os")?.getattr("environ")?;
+    for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        let value = environ.call_method1("get", (name, ""))?.extract::<String>().unwrap_or_default();
+        if !value.is_empty() {
+            let path = encode::log(&redact::scrub(&value)).into_owned();
+            logger(py)?.call_method1("info", ("trusted roots come from %s=%s", name, path))?;
+        }
+    }
+    Ok(())
+}
+
+/// The platform's own store decides here; no variable does.
+#[cfg(not(all(unix, not(target_vendor = "apple"), not(target_os = "android"))))]
+pub(super) fn tell_roots(_: Python<'_>) -> PyResult<()> {
+    Ok(())
 }
 
 /// Emits one event. A handler that raises is the application's own business and does not end the call.

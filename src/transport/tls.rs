@@ -110,6 +110,11 @@ impl Tls {
         Ok(tls)
     }
 
+    /// Whether the platform's roots are trusted.
+    pub fn trusts_platform(&self) -> bool {
+        !self.only
+    }
+
     /// The base configuration for these options, from the process-wide cache.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import ssl
+import sys
 import traceback
 
 import botsec
@@ -291,3 +292,20 @@ def test_session_keys_are_written_nowhere(show, get, root, tmp_path, monkeypatch
     monkeypatch.setenv("SSLKEYLOGFILE", str(file))
     assert get(show(make(Shape(), root)), root).status_code == 200
     assert not file.exists()
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="the platform's own store decides there")
+def test_roots_chosen_by_the_environment_are_told(face, write, root, monkeypatch, caplog):
+    file = write(root.pem)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with caplog.at_level("INFO", logger="botsec"):
+        face.factory("https://api.example.com").close()
+        assert [record.getMessage() for record in caplog.records] == [f"trusted roots come from SSL_CERT_FILE={file}"]
+        caplog.clear()
+        # Roots of one's own and nothing else: the variable has no say.
+        face.factory("https://api.example.com", tls=botsec.Tls(ca_file=file, ca_only=True)).close()
+        assert not caplog.records
+        monkeypatch.setenv("SSL_CERT_FILE", "")
+        face.factory("https://api.example.com").close()
+        assert not caplog.records
