@@ -11,7 +11,8 @@ throttling and retries that respect every API, redacted logs, generic errors for
 import os as _os
 
 from botsec import errors, escape
-from botsec._client import AsyncClient, Client, secret, secret_async
+from botsec._async import AsyncClient
+from botsec._base import secret, secret_async
 from botsec._core import (
     ApiKey,
     Basic,
@@ -29,6 +30,7 @@ from botsec._core import (
     after_fork_in_parent,
     before_fork,
 )
+from botsec._sync import Client
 from botsec.errors import (
     AddressBlockedError,
     AuthFailedError,

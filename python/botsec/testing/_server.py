@@ -13,7 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 from botsec import _core
-from botsec._client import AsyncClient, Client
+from botsec._async import AsyncClient
+from botsec._sync import Client
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,323 @@
+"""The async face: real signatures and docstrings, one-line bodies, no decisions."""
+
+from __future__ import annotations
+
+from botsec._base import Base, route_parts
+from botsec._sync import Client
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping
+    from datetime import timedelta
+    from types import TracebackType
+    from typing import Any, Self
+
+    from botsec import _core
+    from botsec._base import Auth, Check, Content, Files, Headers, Params
+    from botsec._core import Response, Timeout
+
+__all__ = ["AsyncClient"]
+
+
+class AsyncClient(Base):
+    """A client bound to one API: the async face, with the same methods and signatures as `Client`.
+
+    Works with asyncio and uvloop, with several loops one after the other or at once.
+    """
+
+    __slots__ = ()
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        path: Mapping[str, object] | None = None,
+        params: Params | None = None,
+        headers: Headers | None = None,
+        json: Any = None,
+        data: Params | None = None,
+        content: Content | None = None,
+        files: Files | None = None,
+        auth: Auth | None = None,
+        timeout: Timeout | float | timedelta | None = None,
+        max_response_bytes: int | None = None,
+        check: Check = True,
+        idempotency_key: str | None = None,
+    ) -> Response:
+        """Send a request through the policy."""
+        # fmt: off
+        return await _run(
+            self._core, method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
+        )
+        # fmt: on
+
+    async def get(
+        self,
+        url: str,
+        *,
+        path: Mapping[str, object] | None = None,
+        params: Params | None = None,
+        headers: Headers | None = None,
+        auth: Auth | None = None,
+        timeout: Timeout | float | timedelta | None = None,
+        max_response_bytes: int | None = None,
+        check: Check = True,
+        idempotency_key: str | None = None,
+    ) -> Response:
+        """Send a GET request through the policy."""
+        # fmt: off
+        return await _run(
+            self._core, "GET", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
+        )
+        # fmt: on
+
+    async def post(
+        self,
+        url: str,
+        *,
+        path: Mapping[str, object] | None = None,
+        params: Params | None = None,
+        headers: Headers | None = None,
+        json: Any = None,
+        data: Params | None = None,
+        content: Content | None = None,
+        files: Files | None = None,
+        auth: Auth | None = None,
+        timeout: Timeout | float | timedelta | None = None,
+        max_response_bytes: int | None = None,
+        check: Check = True,
+        idempotency_key: str | None = None,
+    ) -> Response:
+        """Send a POST request through the policy."""
+        # fmt: off
+        return await _run(
+            self._core, "POST", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
+        )
+        # fmt: on
+
+    async def put(
+        self,
+        url: str,
+        *,
+        path: Mapping[str, object] | None = None,
+        params: Params | None = None,
+        headers: Headers | None = None,
+        json: Any = None,
+        data: Params | None = None,
+        content: Content | None = None,
+        files: Files | None = None,
+        auth: Auth | None = None,
+        timeout: Timeout | float | timedelta | None = None,
+        max_response_bytes: int | None = None,
+        check: Check = True,
+        idempotency_key: str | None = None,
+    ) -> Response:
+        """Send a PUT request through the policy."""
+        # fmt: off
+        return await _run(
+            self._core, "PUT", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
+        )
+        # fmt: on
+
+    async def patch(
+        self,
+        url: str,
+        *,
+        path: Mapping[str, object] | None = None,
+        params: Params | None = None,
+        headers: Headers | None = None,
+        json: Any = None,
+        data: Params | None = None,
+        content: Content | None = None,
+        files: Files | None = None,
+        auth: Auth | None = None,
+        timeout: Timeout | float | timedelta | None = None,
+        max_response_bytes: int | None = None,
+        check: Check = True,
+        idempotency_key: str | None = None,
+    ) -> Response:
+        """Send a PATCH request through the policy."""
+        # fmt: off
+        return await _run(
+            self._core, "PATCH", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
+        )
+        # fmt: on
+
+    async def delete(
+        self,
+        url: str,
+        *,
+        path: Mapping[str, object] | None = None,
+        params: Params | None = None,
+        headers: Headers | None = None,
+        json: Any = None,
+        data: Params | None = None,
+        content: Content | None = None,
+        files: Files | None = None,
+        auth: Auth | None = None,
+        timeout: Timeout | float | timedelta | None = None,
+        max_response_bytes: int | None = None,
+        check: Check = True,
+        idempotency_key: str | None = None,
+    ) -> Response:
+        """Send a DELETE request through the policy."""
+        # fmt: off
+        return await _run(
+            self._core, "DELETE", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
+        )
+        # fmt: on
+
+    async def head(
+        self,
+        url: str,
+        *,
+        path: Mapping[str, object] | None = None,
+        params: Params | None = None,
+        headers: Headers | None = None,
+        auth: Auth | None = None,
+        timeout: Timeout | float | timedelta | None = None,
+        max_response_bytes: int | None = None,
+        check: Check = True,
+        idempotency_key: str | None = None,
+    ) -> Response:
+        """Send a HEAD request through the policy."""
+        # fmt: off
+        return await _run(
+            self._core, "HEAD", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
+        )
+        # fmt: on
+
+    async def options(
+        self,
+        url: str,
+        *,
+        path: Mapping[str, object] | None = None,
+        params: Params | None = None,
+        headers: Headers | None = None,
+        auth: Auth | None = None,
+        timeout: Timeout | float | timedelta | None = None,
+        max_response_bytes: int | None = None,
+        check: Check = True,
+        idempotency_key: str | None = None,
+    ) -> Response:
+        """Send an OPTIONS request through the policy."""
+        # fmt: off
+        return await _run(
+            self._core, "OPTIONS", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
+        )
+        # fmt: on
+
+    def stream(
+        self,
+        method: str,
+        url: str,
+        *,
+        path: Mapping[str, object] | None = None,
+        params: Params | None = None,
+        headers: Headers | None = None,
+        json: Any = None,
+        data: Params | None = None,
+        content: Content | None = None,
+        files: Files | None = None,
+        auth: Auth | None = None,
+        timeout: Timeout | float | timedelta | None = None,
+        max_response_bytes: int | None = None,
+        check: Check = True,
+        idempotency_key: str | None = None,
+    ) -> AsyncStream:
+        """Send a request and read its answer in pieces: `async with client.stream(...) as response`."""
+        # fmt: off
+        return AsyncStream(
+            self._core,
+            (method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, True),  # noqa: E501
+        )
+        # fmt: on
+
+    async def download(self, url: str, dest: str | os.PathLike[str], **options: Any) -> Response:
+        """Send a GET request and write its body to a file; as `Client.download`."""
+        from botsec._download import download_async
+
+        async with self.stream("GET", url, **options) as response:
+            await download_async(response, dest)
+        return response
+
+    def route(self, route: str) -> Callable[..., Any]:
+        """Check a route at start-up and return a coroutine function for it; as `Client.route`."""
+        method, template, fields = route_parts(self._core, route)
+
+        async def call(**arguments: Any) -> Response:
+            path = {name: arguments.pop(name) for name in fields if name in arguments}
+            return await self.request(method, template, path=path, **arguments)
+
+        call.__name__ = call.__qualname__ = route
+        return call
+
+    async def start(self) -> Self:
+        """Make ready what needs the network; nothing does with secrets from the environment and files."""
+        return self
+
+    async def aclose(self) -> None:
+        """Refuse further calls and close every connection that is not in use."""
+        self._core.close()
+
+    def close(self) -> None:
+        """As `aclose`, from code that cannot await."""
+        self._core.close()
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+for _name in ("request", "get", "post", "put", "patch", "delete", "head", "options"):
+    # One text for both faces: `help()` and Jupyter's `?` show it on either.
+    getattr(AsyncClient, _name).__doc__ = getattr(Client, _name).__doc__
+del _name
+
+
+class AsyncStream:
+    """The context manager that `AsyncClient.stream` returns."""
+
+    __slots__ = ("_arguments", "_core", "_response")
+
+    def __init__(self, core: _core.Client, arguments: tuple[Any, ...]) -> None:
+        self._core, self._arguments = core, arguments
+        self._response: Response | None = None
+
+    async def __aenter__(self) -> Response:
+        self._response = await _run(self._core, *self._arguments)
+        return self._response
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._response is not None:
+            self._response.close()
+
+
+_bridge: Callable[[], _core.Bridge] | None = None
+
+
+async def _run(core: _core.Client, *arguments: Any) -> Response:
+    """Drive one call on the running loop; cancelling it stops the request at once."""
+    global _bridge
+    if _bridge is None:
+        # Imported with the first async call, so that importing botsec does not import asyncio.
+        from botsec._loop import bridge
+
+        _bridge = bridge
+    call = core.start(_bridge(), *arguments)
+    if call.has_helpers:
+        from botsec._serve import serve
+
+        return await serve(call, _bridge())
+    try:
+        await call.future
+    except BaseException:
+        call.cancel()
+        raise
+    return call.finish()

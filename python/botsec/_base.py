@@ -1,0 +1,240 @@
+"""What both faces share: options, constructors, and the loading of secrets."""
+
+from __future__ import annotations
+
+from botsec import _core
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+    from datetime import timedelta
+    from typing import IO, Any, Self, TypeAlias
+
+    from botsec._core import ApiKey, Basic, Bearer, PathToken, Proxy, Response, Retry, Secret, Throttle, Timeout, Tls
+
+    Scalar: TypeAlias = str | int | float | bool | Secret | None
+    Params: TypeAlias = Mapping[str, Scalar | Sequence[Scalar]] | Sequence[tuple[str, Scalar]]
+    Headers: TypeAlias = Mapping[str, str | Secret]
+    Content: TypeAlias = bytes | bytearray | memoryview | str | IO[bytes] | Iterable[bytes] | AsyncIterable[bytes]
+    Files: TypeAlias = Mapping[str, Any]
+    Auth: TypeAlias = Bearer | Basic | ApiKey | PathToken | Any | Sequence[Any]
+    Check: TypeAlias = bool | Callable[[Response], object]
+    Networks: TypeAlias = str | Sequence[str] | Mapping[str, str | Sequence[str]]
+
+__all__ = ["Base", "route_parts", "secret", "secret_async"]
+
+
+def secret(source: str, *, hosts: Sequence[str] | None = None) -> Secret:
+    """Load a secret now.
+
+    Args:
+        source: `"env:NAME"` or `"file:/run/secrets/name"`.
+        hosts: Hosts that it may be sent to, such as `["api.example.com"]`; the client's own origin unless given.
+
+    Raises:
+        SecretNotFoundError: The source is unset or empty; the message names it.
+        SecretAccessError: The source cannot be read.
+        ValueError: The source is not understood. Its text is not repeated, for it may be a pasted key.
+    """
+    return _core.load_secret(source, list(hosts) if hosts is not None and not isinstance(hosts, str) else hosts)
+
+
+async def secret_async(source: str, *, hosts: Sequence[str] | None = None) -> Secret:
+    """Load a secret; as `secret`, for sources that need the network one day."""
+    return secret(source, hosts=hosts)
+
+
+class Base:
+    """What both faces share."""
+
+    __slots__ = ("__weakref__", "_core")
+
+    _core: _core.Client
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        *,
+        auth: Auth | None = None,
+        allow: Sequence[str] | None = None,
+        hosts: Sequence[str] | None = None,
+        networks: Networks | None = None,
+        rate: str | Sequence[str] | None = None,
+        throttle: Throttle | None = None,
+        retry: Retry | int | None = None,
+        timeout: Timeout | float | timedelta | None = None,
+        tls: Tls | None = None,
+        proxy: Proxy | None = None,
+        headers: Mapping[str, str] | None = None,
+        max_response_bytes: int | None = None,
+        follow_redirects: bool = True,
+        local_address: str | None = None,
+        user_agent: str | None = None,
+    ) -> None:
+        """Check every option; open no connection.
+
+        Args:
+            base_url: Where the client belongs, such as `"https://api.example.com/v1"`. None needs `hosts`.
+            auth: `Bearer`, `Basic`, `ApiKey`, `PathToken`, an object with `sign(request)`, or a list of them.
+            allow: Routes that may be used, such as `["GET /users/{id:int}"]`; None allows all of the hosts'.
+            hosts: Further hosts, such as `["cdn.example.com", "*.example.org"]`.
+            networks: Networks that are not public: `"loopback"`, `"private"` or CIDR texts for the base URL's host,
+                or a mapping from hosts to them.
+            rate: Limits such as `"50/s"` or `["5/s", "100/m"]`, beside what the API's headers say.
+            throttle: Limits with queue options.
+            retry: A `Retry`, or a number of attempts.
+            timeout: Seconds for a whole call, or a `Timeout`; 90 in all, 5 to connect, 30 of silence unless given.
+            tls: TLS options. Verification cannot be turned off.
+            proxy: An explicit proxy. Proxy variables of the environment are ignored.
+            headers: Header fields of every request, without credentials.
+            max_response_bytes: Most decoded bytes of a body; 32 MiB unless given.
+            follow_redirects: Follow redirects within the allowed origins, at most 5.
+            local_address: IP address to dial from.
+            user_agent: The User-Agent field.
+
+        Raises:
+            TypeError: An option has the wrong type, or a key stands where a `Secret` belongs.
+            ValueError: An option's value is not understood.
+            InsecureUrlError: `base_url` is not https.
+            TlsError: There is no root certificate to trust.
+        """
+        self._core = _core.Client(
+            "bound",
+            {
+                "base_url": base_url,
+                "auth": auth,
+                "allow": allow,
+                "hosts": hosts,
+                "networks": networks,
+                "rate": rate,
+                "throttle": throttle,
+                "retry": retry,
+                "timeout": timeout,
+                "tls": tls,
+                "proxy": proxy,
+                "headers": headers,
+                "max_response_bytes": max_response_bytes,
+                "follow_redirects": follow_redirects,
+                "local_address": local_address,
+                "user_agent": user_agent,
+            },
+        )
+
+    @classmethod
+    def open_web(
+        cls,
+        *,
+        timeout: Timeout | float | timedelta | None = None,
+        max_response_bytes: int | None = None,
+        content_types: Sequence[str] | None = None,
+        rate: str | Sequence[str] | None = None,
+        throttle: Throttle | None = None,
+        retry: Retry | int | None = None,
+        tls: Tls | None = None,
+        headers: Mapping[str, str] | None = None,
+        follow_redirects: bool = True,
+        user_agent: str | None = None,
+    ) -> Self:
+        """Make a client for URLs that strangers typed.
+
+        The URL is data, never a template. Any public https host may be reached, each hop of a redirect is judged,
+        events record the host only, and no credential is carried.
+
+        Args:
+            timeout: As for the client; 10 seconds in all unless given.
+            max_response_bytes: Most decoded bytes; 2 MiB unless given.
+            content_types: Media types that are taken, such as `["text/html"]`; None takes all.
+            rate: As for the client.
+            throttle: As for the client.
+            retry: As for the client.
+            tls: As for the client.
+            headers: As for the client.
+            follow_redirects: As for the client.
+            user_agent: As for the client.
+        """
+        client = cls.__new__(cls)
+        client._core = _core.Client(
+            "open",
+            {
+                "timeout": timeout,
+                "max_response_bytes": max_response_bytes,
+                "content_types": content_types,
+                "rate": rate,
+                "throttle": throttle,
+                "retry": retry,
+                "tls": tls,
+                "headers": headers,
+                "follow_redirects": follow_redirects,
+                "user_agent": user_agent,
+            },
+        )
+        return client
+
+    @classmethod
+    def from_secret_url(
+        cls,
+        secret: Secret,
+        *,
+        host: str,
+        networks: Networks | None = None,
+        rate: str | Sequence[str] | None = None,
+        throttle: Throttle | None = None,
+        retry: Retry | int | None = None,
+        timeout: Timeout | float | timedelta | None = None,
+        tls: Tls | None = None,
+        headers: Mapping[str, str] | None = None,
+        max_response_bytes: int | None = None,
+        user_agent: str | None = None,
+    ) -> Self:
+        """Make a client for a webhook URL that is a secret as a whole (Discord, Slack, Teams).
+
+        Call its verbs with `""` for the URL itself, or with a template below it.
+
+        Args:
+            secret: The URL, as a `Secret`.
+            host: The host that the URL must point to, such as `"discord.com"`.
+            networks: As for the client.
+            rate: As for the client.
+            throttle: As for the client.
+            retry: As for the client.
+            timeout: As for the client.
+            tls: As for the client.
+            headers: As for the client.
+            max_response_bytes: As for the client.
+            user_agent: As for the client.
+
+        Raises:
+            HostNotAllowedError: The URL points to another host.
+        """
+        client = cls.__new__(cls)
+        client._core = _core.Client(
+            "secret",
+            {
+                "secret": secret,
+                "host": host,
+                "networks": networks,
+                "rate": rate,
+                "throttle": throttle,
+                "retry": retry,
+                "timeout": timeout,
+                "tls": tls,
+                "headers": headers,
+                "max_response_bytes": max_response_bytes,
+                "user_agent": user_agent,
+            },
+        )
+        return client
+
+    def stats(self) -> dict[str, int | float]:
+        """Return counters: calls, failures, refusals, attempts, redirects, queued_s."""
+        return self._core.stats()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._core.scope}{' closed' if self._core.is_closed else ''}>"
+
+
+def route_parts(core: _core.Client, route: str) -> tuple[str, str, list[str]]:
+    method, template = core.route(route)
+    # The core checked the template, so each brace opens a field.
+    fields = [part.split("}")[0].split(":")[0] for part in template.split("{")[1:]]
+    return method, template, fields
