@@ -1,5 +1,7 @@
 //! `hosts=`: names that a client may reach besides its base URL's.
 
+use unicode_security::skeleton;
+
 use crate::error::{Code, Error};
 use crate::url::{Host, Origin};
 
@@ -45,6 +47,49 @@ impl HostRule {
     }
 }
 
+impl HostRule {
+    /// The name that the rule allows or stands below.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Exact(origin) => match origin.host() {
+                Host::Name(name) => Some(name),
+                Host::V4(_) | Host::V6(_) => None,
+            },
+            Self::Below(name, _) => Some(name),
+        }
+    }
+}
+
+/// Whether a refused name reads like an allowed one: letters of another script or `1` for `l` in it or in the domain above
+/// it (the skeletons of Unicode UTS #39 §4 are equal), or the allowed name in front of a stranger's domain.
+pub fn looks_like(host: &str, allowed: &str) -> bool {
+    let (host, allowed) = (shown(host), shown(allowed));
+    let above =
+        allowed.match_indices('.').filter_map(|(at, _)| allowed.get(at + 1..)).filter(|rest| rest.contains('.'));
+    let mut names = std::iter::once(allowed.as_str()).chain(above);
+    let read_alike = |name: &str| {
+        let end = tail(&host, name.split('.').count());
+        end != name && bones(end) == bones(name)
+    };
+    names.any(read_alike) || bones(&host).starts_with(&format!("{}.", bones(&allowed)))
+}
+
+/// The last labels of a name.
+fn tail(name: &str, labels: usize) -> &str {
+    let cut = name.rmatch_indices('.').nth(labels.saturating_sub(1));
+    cut.and_then(|(at, _)| name.get(at + 1..)).unwrap_or(name)
+}
+
+/// A name as people see it.
+fn shown(name: &str) -> String {
+    let (shown, _) = idna::domain_to_unicode(name);
+    shown
+}
+
+fn bones(name: &str) -> String {
+    skeleton(name).collect()
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
@@ -72,5 +117,30 @@ mod tests {
         assert!(permits("localhost:8443", "localhost:8443"));
         assert!(!permits("localhost:8443", "localhost"));
         assert!(permits("EXAMPLE.com", "example.com"));
+    }
+
+    #[test]
+    fn look_alikes_are_told_and_honest_names_are_not() {
+        let ascii = |name: &str| Origin::parse(name).unwrap().host_text().into_owned();
+        for (host, allowed) in [
+            ("discоrd.com", "discord.com"),
+            ("аpi.telegram.org", "api.telegram.org"),
+            ("te1egram.org", "api.telegram.org"),
+            ("api.te1egram.org", "api.telegram.org"),
+            ("discord.com.evil.test", "discord.com"),
+            ("cdn.discоrd.com", "discord.com"),
+        ] {
+            assert!(looks_like(&ascii(host), allowed), "{host}");
+        }
+        for (host, allowed) in [
+            ("discord.com", "discord.com"),
+            ("cdn.discord.com", "discord.com"),
+            ("telegram.org", "api.telegram.org"),
+            ("example.com", "discord.com"),
+            ("bücher.example", "discord.com"),
+            ("core.telegram.org", "api.telegram.org"),
+        ] {
+            assert!(!looks_like(&ascii(host), allowed), "{host}");
+        }
     }
 }

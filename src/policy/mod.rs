@@ -106,6 +106,14 @@ impl Policy {
         matches!(self.scope, Scope::OpenWeb)
     }
 
+    /// The allowed name that a refused host can be taken for.
+    fn looks_like(&self, origin: &Origin) -> Option<String> {
+        let Host::Name(host) = origin.host() else { return None };
+        let own = self.origin().map(|own| HostRule::Exact(own.clone()));
+        let mut names = own.iter().chain(&self.hosts).filter_map(HostRule::name);
+        names.find(|known| hosts::looks_like(host, known)).map(str::to_owned)
+    }
+
     /// Whether `origin` may be reached at all, and at which literal address.
     fn judge_origin(&self, origin: &Origin) -> Result<(), Error> {
         let listed = match &self.scope {
@@ -113,9 +121,13 @@ impl Policy {
             _ => self.origin() == Some(origin) || self.hosts.iter().any(|rule| rule.permits(origin)),
         };
         if !listed {
-            return Err(Error::new(Code::PolicyHostNotAllowed)
-                .with("host", origin.authority().to_string())
-                .hint("add the host to hosts=[…] if the bot may talk to it"));
+            let error = Error::new(Code::PolicyHostNotAllowed).with("host", origin.authority().to_string());
+            return Err(match self.looks_like(origin) {
+                Some(known) => {
+                    error.with("looks_like", known).hint("the host reads like an allowed one and is another")
+                }
+                None => error.hint("add the host to hosts=[…] if the bot may talk to it"),
+            });
         }
         let literal = match origin.host() {
             Host::Name(_) => None,
