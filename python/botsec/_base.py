@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
     from datetime import timedelta
-    from typing import IO, Any, Self, TypeAlias
+    from typing import IO, Any, Literal, Self, TypeAlias
 
     from botsec._core import ApiKey, Basic, Bearer, PathToken, Proxy, Response, Retry, Secret, Throttle, Timeout, Tls
 
@@ -64,7 +64,7 @@ class Base:
         retry: Retry | int | None = None,
         timeout: Timeout | float | timedelta | None = None,
         tls: Tls | None = None,
-        proxy: Proxy | None = None,
+        proxy: Proxy | Literal["env"] | None = None,
         headers: Mapping[str, str] | None = None,
         max_response_bytes: int | None = None,
         follow_redirects: bool = True,
@@ -85,7 +85,7 @@ class Base:
             retry: A `Retry`, or a number of attempts.
             timeout: Seconds for a whole call, or a `Timeout`; 90 in all, 5 to connect, 30 of silence unless given.
             tls: TLS options. Verification cannot be turned off.
-            proxy: An explicit proxy. Proxy variables of the environment are ignored.
+            proxy: An explicit proxy; `"env"` takes HTTPS_PROXY and NO_PROXY, which are ignored otherwise.
             headers: Header fields of every request, without credentials.
             max_response_bytes: Most decoded bytes of a body; 32 MiB unless given.
             follow_redirects: Follow redirects within the allowed origins, at most 5.
@@ -131,6 +131,7 @@ class Base:
         throttle: Throttle | None = None,
         retry: Retry | int | None = None,
         tls: Tls | None = None,
+        proxy: Proxy | None = None,
         headers: Mapping[str, str] | None = None,
         follow_redirects: bool = True,
         user_agent: str | None = None,
@@ -148,6 +149,7 @@ class Base:
             throttle: As for the client.
             retry: As for the client.
             tls: As for the client.
+            proxy: A proxy that is declared to filter addresses: `Proxy(…, filters_addresses=True)`.
             headers: As for the client.
             follow_redirects: As for the client.
             user_agent: As for the client.
@@ -163,6 +165,7 @@ class Base:
                 "throttle": throttle,
                 "retry": retry,
                 "tls": tls,
+                "proxy": proxy,
                 "headers": headers,
                 "follow_redirects": follow_redirects,
                 "user_agent": user_agent,

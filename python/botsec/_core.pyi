@@ -152,7 +152,14 @@ class Tls:
 
 @final
 class Proxy:
-    def __new__(cls, url: str, *, auth: tuple[str, Secret] | None = None, allow_plain_auth: bool = False) -> Self: ...
+    def __new__(
+        cls,
+        url: str,
+        *,
+        auth: tuple[str, Secret] | None = None,
+        allow_plain_auth: bool = False,
+        filters_addresses: bool = False,
+    ) -> Self: ...
 
 @final
 class Headers:

@@ -141,7 +141,7 @@ impl Client {
                 }
                 Err(failure) => {
                     self.0.stack.push(driver);
-                    let raised = raise_failure(py, failure);
+                    let raised = raise_failure(py, failure, self.0.settings.proxy.is_some());
                     log::emit(py, &outcome.event);
                     Err(raised)
                 }

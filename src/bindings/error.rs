@@ -8,7 +8,7 @@ use pyo3::types::PyDict;
 use super::response::Response;
 use crate::error::{Class, Code, Error};
 use crate::pipeline::Failure;
-use crate::redact;
+use crate::{redact, secrets};
 
 static BUILD: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
@@ -29,8 +29,13 @@ pub(super) fn raise(py: Python<'_>, error: &Error) -> PyErr {
 }
 
 /// A failed call's error with the answer it is about.
-pub(super) fn raise_failure(py: Python<'_>, failure: Failure) -> PyErr {
-    let Failure { error, response } = failure;
+pub(super) fn raise_failure(py: Python<'_>, failure: Failure, proxied: bool) -> PyErr {
+    let Failure { mut error, response } = failure;
+    let unconnected =
+        matches!(error.code(), Code::TransportConnect | Code::TransportConnectTimeout | Code::TransportDns);
+    if unconnected && !proxied && error.hint_text().is_none() && secrets::proxy_is_set() {
+        error = error.hint("HTTPS_PROXY is set and not used: pass proxy=\"env\" if the network needs it");
+    }
     match (error.code().class(), response) {
         (Class::TypeError | Class::ValueError, _) | (_, None) => raise(py, &error),
         (_, Some(response)) => {

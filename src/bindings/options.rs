@@ -262,7 +262,7 @@ pub(super) fn read(given: &Bound<'_, PyDict>, scope: Scope, auth: Vec<Auth>) -> 
         rules: get("retry")?.map_or(Ok(Rules::default()), |value| rules(&value))?,
         times,
         tls: get("tls")?.map_or(Ok(transport::Tls::default()), |value| tls::read(&value))?,
-        proxy: get("proxy")?.map(|value| proxy::read(&value)).transpose()?,
+        proxy: get("proxy")?.map(|value| proxy::read(&value)).transpose()?.flatten(),
         headers: headers(get("headers")?.as_ref())?,
         max_bytes,
         follow_redirects: get("follow_redirects")?.map_or(Ok(true), |value| value.is_truthy())?,

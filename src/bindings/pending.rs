@@ -176,7 +176,7 @@ impl PendingCall {
             }
             Ok(response) => Py::new(py, Response::whole(response)),
             Err(failure) => {
-                let raised = raise_failure(py, failure);
+                let raised = raise_failure(py, failure, self.core.settings.proxy.is_some());
                 if first {
                     log::emit(py, &outcome.event);
                 }

@@ -17,6 +17,7 @@ use crate::policy::{Networks, Policy};
 use crate::redact;
 use crate::retry::Rules;
 use crate::secret::Secret;
+use crate::secrets;
 use crate::sign::Auth;
 use crate::throttle::Limit;
 use crate::transport::{ACCEPT_CODINGS, Proxy, Settings, Tls};
@@ -95,6 +96,13 @@ impl Options {
         let defaults = self.defaults()?;
         let policy = self.policy()?;
         self.judge_auth(&policy)?;
+        if policy.is_open_web() && self.proxy.as_ref().is_some_and(|proxy| !proxy.filters_addresses()) {
+            return Err(Error::new(Code::UsageValue)
+                .saying("An open_web client judges addresses, which a proxy hides.")
+                .hint(
+                    "Proxy(…, filters_addresses=True) declares that the proxy refuses addresses that are not public",
+                ));
+        }
         let tls = self.tls.base()?;
         let limits = self.rate.iter().map(|text| Limit::parse(text)).collect::<Result<Vec<_>, _>>()?;
         let settings = Settings {
@@ -194,6 +202,17 @@ impl Options {
         debug_assert!(headers.contains_key(USER_AGENT));
         Ok(headers)
     }
+}
+
+/// The proxy that the environment names for https, with its exceptions; `None` when it names none.
+///
+/// # Errors
+/// As [`Proxy::new`] and [`secrets::proxy`].
+pub fn proxy_from_environment() -> Result<Option<Proxy>, Error> {
+    let Some(variable) = secrets::proxy()? else { return Ok(None) };
+    let proxy = Proxy::new(&variable.url, variable.auth, false)
+        .map_err(|error| error.hint("the environment's proxy was asked for by proxy=\"env\""))?;
+    Ok(Some(proxy.except(&variable.except)))
 }
 
 /// Templates that were parsed before, at most [`MAX_ROUTES`]: bot code uses a handful.

@@ -1,5 +1,6 @@
 //! Environment variables: the only place that reads the environment.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 
 use secrecy::SecretString;
@@ -8,7 +9,7 @@ use zeroize::Zeroizing;
 use super::clean;
 use crate::error::{Code, Error};
 use crate::redact;
-use crate::secret::Source;
+use crate::secret::{Secret, Source};
 
 /// Longest name of a variable: the longest that people use have some sixty characters.
 const MAX_NAME: usize = 256;
@@ -59,4 +60,52 @@ impl Source for Variable {
     fn read(&self) -> Result<SecretString, Error> {
         self.value(std::env::var_os(&self.0))
     }
+}
+
+/// What the environment says of a proxy for https.
+pub struct ProxyVariable {
+    /// `http://host:port` or `https://host:port`.
+    pub url: String,
+    /// User and password, when the variable holds them.
+    pub auth: Option<(String, Secret)>,
+    /// Hosts that are reached without it, as `NO_PROXY` lists them.
+    pub except: String,
+}
+
+/// The variables that name a proxy for https, in curl's order.
+const PROXY: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+
+fn first(names: &[&'static str]) -> Option<(&'static str, Zeroizing<String>)> {
+    let read = |name: &&'static str| Some((*name, Zeroizing::new(std::env::var(name).ok()?)));
+    names.iter().find_map(read).filter(|(_, value)| !value.trim().is_empty())
+}
+
+/// Whether a proxy is set for https.
+pub fn proxy_is_set() -> bool {
+    first(&PROXY).is_some()
+}
+
+/// The proxy for https, read as curl reads it: `host:port` without a scheme is an http proxy.
+///
+/// # Errors
+/// `SecretAccessError` for credentials that are not percent-encoded UTF-8, which never repeats them.
+pub fn proxy() -> Result<Option<ProxyVariable>, Error> {
+    let Some((name, value)) = first(&PROXY) else { return Ok(None) };
+    let (scheme, rest) = value.split_once("://").unwrap_or(("http", value.as_str()));
+    let (auth, host) = match rest.rsplit_once('@') {
+        None => (None, rest),
+        Some((credentials, host)) => {
+            let wrong = |_| {
+                Error::new(Code::SecretAccess)
+                    .saying(format!("The credentials in `{name}` are not percent-encoded text."))
+                    .with("source", format!("env:{name}"))
+            };
+            let decode = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().map(Cow::into_owned);
+            let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
+            let (user, password) = (decode(user).map_err(wrong)?, decode(password).map_err(wrong)?);
+            (Some((user, super::from_value(&format!("env:{name}"), password, None)?)), host)
+        }
+    };
+    let except = first(&["no_proxy", "NO_PROXY"]).map_or(String::new(), |(_, value)| value.as_str().to_owned());
+    Ok(Some(ProxyVariable { url: format!("{scheme}://{}", host.trim_end_matches('/')), auth, except }))
 }

@@ -3,6 +3,8 @@
 mod env;
 mod file;
 
+pub use env::{ProxyVariable, proxy, proxy_is_set};
+
 use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
 

@@ -97,6 +97,13 @@ pub(super) fn judge(failed: &Failed) -> Trouble {
     if let Some(tls) = causes.tls {
         return Trouble { error: tls_error(tls), reached: Reached::Refused };
     }
+    let late = matches!(failed, Failed::Proxied(error) if error.is_timeout());
+    if connecting && late {
+        return Trouble {
+            error: Error::new(Code::TransportConnectTimeout).with("reason", "connecting took too long"),
+            reached: Reached::NeverSent,
+        };
+    }
     if connecting {
         let reason = causes.io.map_or_else(|| "no connection".to_owned(), |kind| kind.to_string());
         return Trouble {

@@ -44,6 +44,7 @@ use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode, Version};
+use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioExecutor;
 
 use crate::error::{Code, Error};
@@ -83,6 +84,8 @@ type Later<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 enum Engine {
     Direct(Box<Pool>),
     Proxied(reqwest::Client),
+    /// Through a proxy, but for the hosts that its exceptions name.
+    Mixed(Box<(Pool, reqwest::Client, Matcher)>),
 }
 
 /// One exchange under way.
@@ -134,14 +137,30 @@ impl Transport {
     /// # Errors
     /// `TlsError` when the proxy engine refuses the configuration.
     pub fn new(settings: &Settings, crew: Option<&Crew>) -> Result<Self, Error> {
+        let direct = || {
+            let hands = crew.map_or_else(|| Hands::Runtime(TokioExecutor::new()), Crew::hands);
+            Pool::new(dial::connector(settings, Guard::new(settings.networks.clone())), hands)
+        };
         Ok(Self(match &settings.proxy {
-            Some(proxy) => Engine::Proxied(proxied::build(settings, proxy)?),
-            None => {
-                let hands = crew.map_or_else(|| Hands::Runtime(TokioExecutor::new()), Crew::hands);
-                let connector = dial::connector(settings, Guard::new(settings.networks.clone()));
-                Engine::Direct(Box::new(Pool::new(connector, hands)))
+            None => Engine::Direct(Box::new(direct())),
+            Some(proxy) => {
+                let client = proxied::build(settings, proxy)?;
+                match proxy.matcher() {
+                    None => Engine::Proxied(client),
+                    Some(matcher) => Engine::Mixed(Box::new((direct(), client, matcher))),
+                }
             }
         }))
+    }
+
+    /// Which way a URI goes.
+    fn way(&self, uri: &http::Uri) -> Result<&Pool, &reqwest::Client> {
+        match &self.0 {
+            Engine::Direct(pool) => Ok(pool),
+            Engine::Proxied(client) => Err(client),
+            Engine::Mixed(both) if both.2.intercept(uri).is_some() => Err(&both.1),
+            Engine::Mixed(both) => Ok(&both.0),
+        }
     }
 
     /// Sends one judged hop and waits for the head of its answer.
@@ -151,12 +170,12 @@ impl Transport {
     pub fn send(&self, request: PermittedRequest) -> impl Future<Output = Result<Reply, Trouble>> + Send {
         // What happens before the first wait happens here, so that the future holds an exchange and no request.
         let host = request.origin().clone();
-        let exchange = match &self.0 {
-            Engine::Direct(pool) => match pool.lane(&host) {
+        let exchange = match self.way(request.uri()) {
+            Ok(pool) => match pool.lane(&host) {
                 Ok(lane) => Exchange::Direct(lane.send(outgoing::direct(request))),
                 Err(error) => Exchange::Refused(error),
             },
-            Engine::Proxied(client) => Exchange::Proxied(Box::pin(proxied::send(client, outgoing::proxied(request)))),
+            Err(client) => Exchange::Proxied(Box::pin(proxied::send(client, outgoing::proxied(request)))),
         };
         async move {
             let answer = match exchange {

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use hyper_util::client::proxy::matcher::Matcher;
+
 use super::body::Wire;
 use super::{MAX_HEADER_BYTES, MAX_HEADERS, POOL_IDLE, Settings};
 use crate::error::{Code, Error};
@@ -15,6 +17,8 @@ use crate::secret::Secret;
 pub struct Proxy {
     url: String,
     auth: Option<(String, Secret)>,
+    filters_addresses: bool,
+    except: String,
 }
 
 impl Proxy {
@@ -39,7 +43,32 @@ impl Proxy {
                 "Credentials would reach an http proxy in clear; pass `allow_plain_auth=True` to accept it.",
             ));
         }
-        Ok(Self { url: url.to_owned(), auth })
+        Ok(Self { url: url.to_owned(), auth, filters_addresses: false, except: String::new() })
+    }
+
+    /// Declares that the proxy itself refuses addresses that are not public.
+    #[must_use]
+    pub fn filtering(mut self, filters_addresses: bool) -> Self {
+        self.filters_addresses = filters_addresses;
+        self
+    }
+
+    /// Hosts that are dialled directly, as `NO_PROXY` lists them: names with all below them, addresses, CIDR, `*`.
+    #[must_use]
+    pub fn except(mut self, hosts: &str) -> Self {
+        hosts.clone_into(&mut self.except);
+        self
+    }
+
+    /// Whether it was declared to refuse addresses that are not public.
+    pub fn filters_addresses(&self) -> bool {
+        self.filters_addresses
+    }
+
+    /// Says which URIs go through it; `None` when all do.
+    pub(super) fn matcher(&self) -> Option<Matcher> {
+        let some = !self.except.trim().is_empty();
+        some.then(|| Matcher::builder().https(self.url.as_str()).no(self.except.as_str()).build())
     }
 }
 

@@ -15,6 +15,7 @@ import botsec
 import pytest
 from servers.api import Api
 from servers.hostile import Hostile
+from servers.proxy import ConnectProxy
 from servers.tls import Authority
 
 #: Seconds after which a test counts as hung: the stacks are printed and the run ends.
@@ -98,8 +99,9 @@ class Driven:
 class Face:
     """The sync or the async face of the package, behind one way of calling."""
 
-    def __init__(self, kind: str, authority: Authority) -> None:
+    def __init__(self, kind: str, authority: Authority, proxy: botsec.Proxy | None = None) -> None:
         self.kind = kind
+        self.proxy = proxy
         self.is_async = kind == "async"
         self.loop = asyncio.new_event_loop() if self.is_async else None
         self.factory = botsec.AsyncClient if self.is_async else botsec.Client
@@ -108,7 +110,7 @@ class Face:
 
     def client(self, base_url: str | None = None, **options) -> Driven:
         """A client that trusts the test authority and may reach loopback, unless `options` say otherwise."""
-        options = {"tls": self.tls, "networks": "loopback", **options}
+        options = {"tls": self.tls, "networks": "loopback", "proxy": self.proxy, **options}
         if options["networks"] is None:
             del options["networks"]
         return self.adopt(self.factory(base_url, **options))
@@ -192,11 +194,22 @@ def hostile(authority: Authority) -> Iterator[Callable[..., Hostile]]:
         yield lambda act, **options: stack.enter_context(Hostile(authority, act, **options))
 
 
-@pytest.fixture(params=["sync", "async"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Both faces; a module with `ENGINES` names the ways to the server, of which "proxied" is the other engine."""
+    if "face" in metafunc.fixturenames:
+        ways = getattr(metafunc.module, "ENGINES", ["direct"])
+        kinds = [kind if way == "direct" else f"{kind}-{way}" for way in ways for kind in ("sync", "async")]
+        metafunc.parametrize("face", kinds, indirect=True)
+
+
+@pytest.fixture
 def face(request: pytest.FixtureRequest, authority: Authority) -> Iterator[Face]:
-    made = Face(request.param, authority)
-    yield made
-    made.close()
+    kind, _, way = request.param.partition("-")
+    with contextlib.ExitStack() as stack:
+        proxy = stack.enter_context(contextlib.closing(ConnectProxy())) if way == "proxied" else None
+        made = Face(kind, authority, proxy and botsec.Proxy(proxy.url))
+        yield made
+        made.close()
 
 
 @pytest.fixture

@@ -9,6 +9,9 @@ import botsec
 import pytest
 from servers.api import Reply
 
+#: The transport behaves the same over both of its engines.
+ENGINES = ["direct", "proxied"]
+
 SECRET = "sk-test-0123456789abcdef"
 
 

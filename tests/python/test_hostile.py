@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from servers import hostile as acts
 from servers.api import Reply
 
+#: The transport behaves the same over both of its engines.
+ENGINES = ["direct", "proxied"]
+
 
 @pytest.mark.parametrize("name", list(acts.MALFORMED))
 def test_an_answer_that_is_not_http_is_a_transport_error(face, hostile, name):

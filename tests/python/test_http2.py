@@ -10,6 +10,9 @@ import pytest
 from servers import http2
 from servers.http2 import Frames, Http2
 
+#: The transport behaves the same over both of its engines.
+ENGINES = ["direct", "proxied"]
+
 BURST = 48
 
 

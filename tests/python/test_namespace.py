@@ -34,7 +34,7 @@ def visited(rows):
 
 
 def _public(row) -> set[str]:
-    every = [ips for ips in row.get("dns", {}).values()] + row.get("dns_seq", [])
+    every = list(row.get("dns", {}).values()) + row.get("dns_seq", [])
     return {ip for ips in every for ip in ips if ip.startswith(("93.184.215.", "2606:4700:"))}
 
 

@@ -8,6 +8,9 @@ import pytest
 from servers import hostile as acts
 from servers.api import Reply
 
+#: The transport behaves the same over both of its engines.
+ENGINES = ["direct", "proxied"]
+
 
 def test_calls_in_a_row_use_one_connection(client, api):
     for _ in range(20):

@@ -1,66 +1,10 @@
 """An explicit proxy: CONNECT only, TLS to the API end to end, nothing taken from the environment."""
 
-import contextlib
-import socket
-import threading
-
 import botsec
 import pytest
+from servers.proxy import ConnectProxy
 
 TOKEN = "end-to-end-token-0123"
-
-
-class ConnectProxy:
-    """A CONNECT proxy on loopback that remembers what it was asked."""
-
-    def __init__(self):
-        self.heads: list[bytes] = []
-        self.passed = b""
-        self._sockets: list[socket.socket] = []
-        self._threads: list[threading.Thread] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._start(self._accept)
-
-    def _start(self, target, *args):
-        thread = threading.Thread(target=target, args=args, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                self._sockets.append(self._listener.accept()[0])
-                self._start(self._serve, self._sockets[-1])
-
-    def _serve(self, client):
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += client.recv(4096)
-        self.heads.append(head)
-        host, port = head.split()[1].decode().rsplit(":", 1)
-        server = socket.create_connection((host, int(port)))
-        self._sockets.append(server)
-        client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-        self._start(self._pipe, client, server)
-        self._pipe(server, client)
-
-    def _pipe(self, source, target):
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                self.passed += data
-                target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
-
-    def close(self):
-        # A shutdown wakes threads that wait in accept() or recv(); a close alone does not.
-        for sock in [self._listener, *self._sockets]:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(5)
-        for sock in [self._listener, *self._sockets]:
-            sock.close()
 
 
 @pytest.fixture
@@ -100,3 +44,84 @@ def test_credentials_reach_a_plain_proxy_only_when_that_is_accepted(make_secret)
     for bad in ("socks5://x", "http://u:p@x", "http://x/path", "x:3128"):
         with pytest.raises(ValueError):
             botsec.Proxy(bad)
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """Set proxy variables; every other one is unset."""
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    return lambda **names: [monkeypatch.setenv(name, value) for name, value in names.items()]
+
+
+def test_the_environments_proxy_is_used_when_it_is_asked_for(face, api, proxy, environment):
+    environment(HTTPS_PROXY=proxy.url)
+    assert face.client(api.origin, proxy="env").get("/x").status_code == 200
+    assert proxy.heads[0].startswith(b"CONNECT localhost:")
+    # Hosts are judged as before: one that is not listed is refused before the proxy hears of it.
+    with pytest.raises(botsec.HostNotAllowedError):
+        face.client(api.origin, proxy="env").get("https://example.com/x")
+    assert len(proxy.heads) == 1
+
+
+def test_a_proxy_variable_without_a_scheme_and_all_proxy_count(face, api, proxy, environment):
+    environment(ALL_PROXY=proxy.url.removeprefix("http://") + "/")
+    assert face.client(api.origin, proxy="env").get("/x").status_code == 200
+    assert len(proxy.heads) == 1
+
+
+@pytest.mark.parametrize("listed", ["localhost", "*", "example.com, localhost"])
+def test_exceptions_are_dialled_directly_and_guarded(face, api, proxy, environment, listed):
+    environment(HTTPS_PROXY=proxy.url, NO_PROXY=listed)
+    assert face.client(api.origin, proxy="env").get("/x").status_code == 200
+    assert proxy.heads == []
+    with pytest.raises(botsec.AddressBlockedError):
+        face.client(api.origin, proxy="env", networks=None).get("/x")
+
+
+def test_without_a_variable_the_environment_means_no_proxy(face, api, environment):
+    assert face.client(api.origin, proxy="env").get("/x").status_code == 200
+
+
+def test_credentials_in_a_variable_are_a_secret(face, api, environment):
+    environment(HTTPS_PROXY=f"https://me:{TOKEN}%21@127.0.0.1:1")
+    client = face.client(api.origin, proxy="env", retry=1)
+    with pytest.raises(botsec.TransportError) as caught:
+        client.get("/x")
+    assert TOKEN not in "".join([str(caught.value), repr(caught.value), *caught.value.__notes__])
+    environment(HTTPS_PROXY=f"http://me:{TOKEN}@127.0.0.1:1")
+    with pytest.raises(ValueError, match="clear") as plain:
+        face.client(api.origin, proxy="env")
+    assert TOKEN not in str(plain.value)
+
+
+@pytest.mark.parametrize("value", ["socks5://127.0.0.1:1", "http://a b", "https://x/path"])
+def test_a_variable_that_is_no_http_proxy_is_refused(face, api, environment, value):
+    environment(HTTPS_PROXY=value)
+    with pytest.raises(ValueError):
+        face.client(api.origin, proxy="env")
+
+
+def test_a_failed_connect_tells_of_a_proxy_that_is_not_used(face, environment):
+    environment(HTTPS_PROXY="http://127.0.0.1:1")
+    with pytest.raises(botsec.ConnectError) as caught:
+        face.client("https://localhost:1", retry=1).get("/x")
+    assert 'proxy="env"' in "".join(caught.value.__notes__)
+
+
+def test_wrong_values_of_proxy_are_named(face, api):
+    with pytest.raises(ValueError, match="env"):
+        face.client(api.origin, proxy="http://127.0.0.1:1")
+    with pytest.raises(TypeError, match="Proxy"):
+        face.client(api.origin, proxy=7)
+
+
+def test_open_web_goes_through_a_proxy_that_is_declared_to_filter(face, proxy):
+    with pytest.raises(ValueError, match="hides"):
+        face.factory.open_web(proxy=botsec.Proxy(proxy.url))
+    filtering = botsec.Proxy(proxy.url, filters_addresses=True)
+    client = face.adopt(face.factory.open_web(proxy=filtering, tls=face.tls, retry=1))
+    # Literal addresses are judged before the proxy is asked; names are the proxy's to judge.
+    with pytest.raises(botsec.AddressBlockedError):
+        client.get("https://169.254.169.254/latest/")
+    assert proxy.heads == []

@@ -12,6 +12,9 @@ import pytest
 from servers.api import Api, Reply
 from servers.hostile import ENDLESS, MALFORMED, OK, Hostile, bomb, closes, length, sends, stalls
 
+#: The transport behaves the same over both of its engines.
+ENGINES = ["direct", "proxied"]
+
 
 def connect(server, authority) -> ssl.SSLSocket:
     context = ssl.create_default_context(cafile=authority.ca_file)

@@ -13,6 +13,9 @@ from cryptography import x509
 from servers import chains
 from servers.chains import Shape, Shown, make
 
+#: The transport behaves the same over both of its engines.
+ENGINES = ["direct", "proxied"]
+
 CA = Shape(ca=True)
 
 

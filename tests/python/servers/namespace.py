@@ -105,7 +105,9 @@ class World:
                     pass
                 status, location = self.locations.pop(0) if self.locations else (200, "")
                 extra = f"Location: {location}\r\n" if location else ""
-                connection.sendall(f"HTTP/1.1 {status} x\r\n{extra}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
+                connection.sendall(
+                    f"HTTP/1.1 {status} x\r\n{extra}Content-Length: 0\r\nConnection: close\r\n\r\n".encode()
+                )
 
 
 def main() -> None:
