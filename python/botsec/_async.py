@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from botsec._base import Base, route_parts
+from botsec._base import Base, route_parts, watch
 from botsec._sync import Client
 
 TYPE_CHECKING = False
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from botsec import _core
-    from botsec._base import Auth, Check, Content, Files, Headers, Params
+    from botsec._base import Auth, Check, Content, Files, Headers, Params, Progress
     from botsec._core import Response, Timeout
 
 __all__ = ["AsyncClient"]
@@ -45,8 +45,11 @@ class AsyncClient(Base):
         max_response_bytes: int | None = None,
         check: Check = True,
         idempotency_key: str | None = None,
+        progress: Progress | None = None,
     ) -> Response:
         """Send a request through the policy."""
+        if progress is not None:
+            content, files = watch(content, files, progress)
         # fmt: off
         return await _run(
             self._core, method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
@@ -89,8 +92,11 @@ class AsyncClient(Base):
         max_response_bytes: int | None = None,
         check: Check = True,
         idempotency_key: str | None = None,
+        progress: Progress | None = None,
     ) -> Response:
         """Send a POST request through the policy."""
+        if progress is not None:
+            content, files = watch(content, files, progress)
         # fmt: off
         return await _run(
             self._core, "POST", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
@@ -113,8 +119,11 @@ class AsyncClient(Base):
         max_response_bytes: int | None = None,
         check: Check = True,
         idempotency_key: str | None = None,
+        progress: Progress | None = None,
     ) -> Response:
         """Send a PUT request through the policy."""
+        if progress is not None:
+            content, files = watch(content, files, progress)
         # fmt: off
         return await _run(
             self._core, "PUT", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
@@ -137,8 +146,11 @@ class AsyncClient(Base):
         max_response_bytes: int | None = None,
         check: Check = True,
         idempotency_key: str | None = None,
+        progress: Progress | None = None,
     ) -> Response:
         """Send a PATCH request through the policy."""
+        if progress is not None:
+            content, files = watch(content, files, progress)
         # fmt: off
         return await _run(
             self._core, "PATCH", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
@@ -235,12 +247,14 @@ class AsyncClient(Base):
         )
         # fmt: on
 
-    async def download(self, url: str, dest: str | os.PathLike[str], **options: Any) -> Response:
+    async def download(
+        self, url: str, dest: str | os.PathLike[str], *, progress: Progress | None = None, **options: Any
+    ) -> Response:
         """Send a GET request and write its body to a file; as `Client.download`."""
         from botsec._download import download_async
 
         async with self.stream("GET", url, **options) as response:
-            await download_async(response, dest)
+            await download_async(response, dest, progress)
         return response
 
     def route(self, route: str) -> Callable[..., Any]:

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     Files: TypeAlias = Mapping[str, Any]
     Auth: TypeAlias = Bearer | Basic | ApiKey | PathToken | Any | Sequence[Any]
     Check: TypeAlias = bool | Callable[[Response], object]
+    Progress: TypeAlias = Callable[[int, int | None], object]
     Networks: TypeAlias = str | Sequence[str] | Mapping[str, str | Sequence[str]]
 
-__all__ = ["Base", "route_parts", "secret", "secret_async"]
+__all__ = ["Base", "route_parts", "secret", "secret_async", "watch"]
 
 
 def secret(source: str, *, hosts: Sequence[str] | None = None) -> Secret:
@@ -241,3 +242,10 @@ def route_parts(core: _core.Client, route: str) -> tuple[str, str, list[str]]:
     # The core checked the template, so each brace opens a field.
     fields = [part.split("}")[0].split(":")[0] for part in template.split("{")[1:]]
     return method, template, fields
+
+
+def watch(content: Content | None, files: Files | None, progress: Progress) -> tuple[Any, Any]:
+    # Imported with the first upload that is watched.
+    from botsec._upload import watched
+
+    return watched(content, files, progress)

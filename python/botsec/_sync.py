@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from botsec._base import Base, route_parts
+from botsec._base import Base, route_parts, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from botsec import _core
-    from botsec._base import Auth, Check, Content, Files, Headers, Params
+    from botsec._base import Auth, Check, Content, Files, Headers, Params, Progress
     from botsec._core import Response, Timeout
 
 __all__ = ["Client"]
@@ -45,6 +45,7 @@ class Client(Base):
         max_response_bytes: int | None = None,
         check: Check = True,
         idempotency_key: str | None = None,
+        progress: Progress | None = None,
     ) -> Response:
         """Send a request through the policy.
 
@@ -65,6 +66,8 @@ class Client(Base):
             check: True raises `StatusError` for a final status outside 200 to 299, False never, a callable decides on
                 the response.
             idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe.
+            progress: Called with the bytes sent so far and their total, None where that is not known. Such a body is
+                sent once, without retries.
 
         Returns:
             The response. Its text is untrusted: pass it through `botsec.escape` before showing it.
@@ -76,6 +79,8 @@ class Client(Base):
             TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
             StatusError: The status is not 200 to 299.
         """
+        if progress is not None:
+            content, files = watch(content, files, progress)
         # fmt: off
         return self._core.request(
             method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
@@ -142,6 +147,7 @@ class Client(Base):
         max_response_bytes: int | None = None,
         check: Check = True,
         idempotency_key: str | None = None,
+        progress: Progress | None = None,
     ) -> Response:
         """Send a POST request through the policy.
 
@@ -161,6 +167,8 @@ class Client(Base):
             check: True raises `StatusError` for a final status outside 200 to 299, False never, a callable decides on
                 the response.
             idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe.
+            progress: Called with the bytes sent so far and their total, None where that is not known. Such a body is
+                sent once, without retries.
 
         Returns:
             The response. Its text is untrusted: pass it through `botsec.escape` before showing it.
@@ -172,6 +180,8 @@ class Client(Base):
             TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
             StatusError: The status is not 200 to 299.
         """
+        if progress is not None:
+            content, files = watch(content, files, progress)
         # fmt: off
         return self._core.request(
             "POST", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
@@ -194,6 +204,7 @@ class Client(Base):
         max_response_bytes: int | None = None,
         check: Check = True,
         idempotency_key: str | None = None,
+        progress: Progress | None = None,
     ) -> Response:
         """Send a PUT request through the policy.
 
@@ -213,6 +224,8 @@ class Client(Base):
             check: True raises `StatusError` for a final status outside 200 to 299, False never, a callable decides on
                 the response.
             idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe.
+            progress: Called with the bytes sent so far and their total, None where that is not known. Such a body is
+                sent once, without retries.
 
         Returns:
             The response. Its text is untrusted: pass it through `botsec.escape` before showing it.
@@ -224,6 +237,8 @@ class Client(Base):
             TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
             StatusError: The status is not 200 to 299.
         """
+        if progress is not None:
+            content, files = watch(content, files, progress)
         # fmt: off
         return self._core.request(
             "PUT", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
@@ -246,6 +261,7 @@ class Client(Base):
         max_response_bytes: int | None = None,
         check: Check = True,
         idempotency_key: str | None = None,
+        progress: Progress | None = None,
     ) -> Response:
         """Send a PATCH request through the policy.
 
@@ -265,6 +281,8 @@ class Client(Base):
             check: True raises `StatusError` for a final status outside 200 to 299, False never, a callable decides on
                 the response.
             idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe.
+            progress: Called with the bytes sent so far and their total, None where that is not known. Such a body is
+                sent once, without retries.
 
         Returns:
             The response. Its text is untrusted: pass it through `botsec.escape` before showing it.
@@ -276,6 +294,8 @@ class Client(Base):
             TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
             StatusError: The status is not 200 to 299.
         """
+        if progress is not None:
+            content, files = watch(content, files, progress)
         # fmt: off
         return self._core.request(
             "PATCH", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
@@ -478,7 +498,9 @@ class Client(Base):
         )
         # fmt: on
 
-    def download(self, url: str, dest: str | os.PathLike[str], **options: Any) -> Response:
+    def download(
+        self, url: str, dest: str | os.PathLike[str], *, progress: Progress | None = None, **options: Any
+    ) -> Response:
         """Send a GET request and write its body to a file.
 
         The body goes to a temporary file beside `dest` and takes its place when it is complete; a failure leaves
@@ -487,6 +509,7 @@ class Client(Base):
         Args:
             url: As for `get`.
             dest: The file's path.
+            progress: Called with the bytes written so far and their total, None where that is not known.
             **options: As for `stream`.
 
         Returns:
@@ -495,7 +518,7 @@ class Client(Base):
         from botsec._download import download
 
         with self.stream("GET", url, **options) as response:
-            download(response, dest)
+            download(response, dest, progress)
         return response
 
     def route(self, route: str) -> Callable[..., Response]:

@@ -212,8 +212,13 @@ fn body(given: &Arguments<'_, '_>) -> PyResult<BodyParts> {
         return Ok((Body::Text(json::encode(value)?), Some(HeaderValue::from_static("application/json")), None));
     }
     if let Some(files) = given.files.filter(|value| !value.is_none()) {
-        let (text, kind) = multipart::encode(files, given.data)?;
-        return Ok((Body::Text(text), Some(kind), None));
+        return Ok(match multipart::encode(files, given.data)? {
+            (multipart::Form::Whole(text), kind) => (Body::Text(text), Some(kind), None),
+            (multipart::Form::Streamed(chunks, length), kind) => {
+                let (feeder, slot) = feed(length);
+                (Body::Feed(slot), Some(kind), Some((feeder, chunks)))
+            }
+        });
     }
     if some(given.data) {
         let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
@@ -230,19 +235,18 @@ fn content(given: &Bound<'_, PyAny>) -> PyResult<BodyParts> {
         return Ok((Body::Text(Text::plain(bytes)), None, None));
     }
     let py = given.py();
-    let iterable = if given.hasattr("read")? {
-        // A file in pieces of 64 KiB, until it returns nothing.
-        let piece = py.import("functools")?.call_method1("partial", (given.getattr("read")?, 65_536))?;
-        py.import("builtins")?.call_method1("iter", (piece, PyBytes::new(py, b"")))?
+    let (iterable, length) = if given.hasattr("read")? {
+        let length = multipart::size(given)?;
+        (py.import("botsec._upload")?.call_method1("chunks", (given, length))?, length)
     } else if given.hasattr("__iter__")? || given.hasattr("__aiter__")? {
-        given.clone()
+        (given.clone(), None)
     } else {
         return Err(wrong_type(format!(
             "`content` takes bytes, str, a binary file or an iterator of bytes, not {}.",
             type_name(given)
         )));
     };
-    let (feeder, slot) = feed(None);
+    let (feeder, slot) = feed(length);
     Ok((Body::Feed(slot), None, Some((feeder, iterable.unbind()))))
 }
 

@@ -223,6 +223,7 @@ impl Stream {
         all.extend_from_slice(&first);
         all.extend_from_slice(&second);
         while let Some(bytes) = self.next(limits).await? {
+            make_room(&mut all, bytes.len(), limits.max_bytes);
             all.extend_from_slice(&bytes);
         }
         Ok(all.freeze())
@@ -261,6 +262,18 @@ impl Stream {
             while let Some(Ok(_)) = (&mut rest).await {}
         })
         .await;
+    }
+}
+
+/// Makes room for `more` bytes. A body above [`MAX_RESERVE`] gets the room of its cap at once: memory that is not written
+/// costs nothing, and a buffer that doubles would hold its content twice while it moves.
+fn make_room(all: &mut BytesMut, more: usize, max_bytes: u64) {
+    /// Most room at once: 64 MiB.
+    const STEP: u64 = 64 * MAX_RESERVE;
+    let needed = all.len() + more;
+    if needed > all.capacity() && needed as u64 > MAX_RESERVE {
+        let step = (needed as u64).div_ceil(STEP) * STEP;
+        all.reserve((max_bytes.min(step) as usize).saturating_sub(all.len()).max(more));
     }
 }
 

@@ -56,6 +56,68 @@ def test_a_server_in_anger_gets_its_class(face, hostile, act, kind):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
 
 
+def test_what_follows_an_answer_is_never_the_next_one(face, hostile):
+    injected = acts.length(b"injected") + acts.length(b"and again")
+
+    def act(server, connection):
+        connection.sendall(acts.length(b"right") + injected)
+
+    act.keeps_alive = True
+    server = hostile(act)
+    client = face.client(server.origin, retry=1)
+    for _ in range(5):
+        try:
+            assert client.get("/x").text == "right"
+        except botsec.TransportError:
+            # The connection with the rest on it may be refused; its rest is not an answer.
+            continue
+
+
+def test_an_answer_that_nobody_asked_for_is_never_used(face, hostile):
+    def act(server, connection):
+        connection.sendall(acts.length(b"right"))
+        server.pause(0.2)
+        connection.sendall(acts.length(b"unasked"))
+
+    act.keeps_alive = True
+    server = hostile(act)
+    client = face.client(server.origin, retry=1)
+    # What comes while a request is out is that request's answer to any client; what comes before it is not.
+    for wait in (0.0, 0.4, 0.6, 0.4):
+        time.sleep(wait)
+        assert client.get("/x").text == "right"
+
+
+@pytest.mark.parametrize("name", list(acts.BOMBS))
+def test_a_bomb_in_a_redirects_body_is_left_alone(face, hostile, name):
+    bomb = acts.BOMBS[name]
+
+    class Redirecting:
+        """The bomb as the body of a redirect; everything else is answered."""
+
+        def __call__(self, server, connection):
+            if b"GET /x" in server.heads[-1]:
+                bomb(server, _Redirected(connection))
+            else:
+                connection.sendall(acts.length(b"there"))
+
+    server = hostile(Redirecting())
+    before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    assert face.client(server.origin, retry=1).get("/x").text == "there"
+    assert time.monotonic() - begun < 8
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 40 * 1024
+
+
+class _Redirected:
+    """A connection over which a 200 becomes a redirect."""
+
+    def __init__(self, connection):
+        self._connection = connection
+
+    def sendall(self, data):
+        self._connection.sendall(data.replace(acts.OK, b"HTTP/1.1 302 Found\r\nLocation: /there\r\n"))
+
+
 @pytest.mark.parametrize(
     "act",
     [

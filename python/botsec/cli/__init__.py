@@ -8,12 +8,16 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command: `demo`, `version`. Returns 0 when it did what it says, 1 when not, 2 for wrong use."""
+    """Run a command: `demo`, `download`, `version`. Returns 0 when it did what it says, 1 when not, 2 for wrong use."""
     parser = argparse.ArgumentParser(prog="botsec", description="A safe way for bots to talk to APIs.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser(
         "demo", help="show on a loopback API, in a few seconds, what botsec does; sends nothing elsewhere"
     )
+    fetch = commands.add_parser("download", help="fetch a public https URL into a file, each hop judged by its address")
+    fetch.add_argument("url")
+    fetch.add_argument("dest", help="the file, which is written when the download is complete")
+    fetch.add_argument("--max-bytes", type=int, default=1 << 30, help="most decoded bytes (default 1 GiB)")
     commands.add_parser("version", help="print the version")
     chosen = parser.parse_args(arguments)
     if chosen.command == "version":
@@ -21,9 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(__version__)
         return 0
-    from botsec.cli.demo import run
-
     try:
+        if chosen.command == "download":
+            from botsec.cli.download import fetch as run_fetch
+
+            return run_fetch(chosen.url, chosen.dest, chosen.max_bytes)
+        from botsec.cli.demo import run
+
         return run(sys.stdout)
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)

@@ -33,8 +33,9 @@ use crate::validate::Feeder;
 const TICK: Duration = Duration::from_millis(50);
 /// Drivers kept between calls; more threads than this at once reconnect.
 const MAX_IDLE_DRIVERS: usize = 64;
-/// After this long a server may have closed a kept connection, which the runtime learns only when it runs.
-const STALE_AFTER: Duration = Duration::from_millis(500);
+/// After this long a server may have closed a kept connection or said something unasked on it, which the runtime learns only
+/// when it runs; shorter than a round trip, nothing can tell it from what crosses a request on its way.
+const STALE_AFTER: Duration = Duration::from_millis(1);
 
 /// A runtime and its connections.
 pub(in super::super) struct Driver {

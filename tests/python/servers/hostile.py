@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import random
 import zlib
 from collections.abc import Callable, Iterator
+
+import brotli
 
 from .listen import Listener
 from .tls import Authority
@@ -109,6 +112,52 @@ def bomb(server: Hostile, connection) -> None:
     connection.unwrap()
 
 
+def explodes(coding: bytes, first: bytes, block: bytes, blocks: int) -> Act:
+    """A coded body made of one block again and again."""
+
+    def act(server: Hostile, connection) -> None:
+        connection.sendall(OK + b"Content-Encoding: " + coding + b"\r\nConnection: close\r\n\r\n" + first)
+        many = block * max(1, 65536 // len(block))
+        for _ in range(blocks // (len(many) // len(block)) + 1):
+            if server.stopped.is_set():
+                return
+            connection.sendall(many)
+
+    return act
+
+
+def _deflated(raw: bytes) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return packer.compress(raw) + packer.flush(zlib.Z_FULL_FLUSH)
+
+
+def _brotli_blocks() -> tuple[bytes, bytes]:
+    """The first block of a stream of zeros, and one that may follow any number of times."""
+    packer = brotli.Compressor()
+    first = packer.process(bytes(MIB)) + packer.flush()
+    return first, packer.process(bytes(MIB)) + packer.flush()
+
+
+#: A zstd block that stands for 128 KiB of zeros (RFC 8878 §3.1.1.2.2, RLE), and a frame's head with a 2 MiB window.
+ZSTD_BLOCK = ((131_072 << 3) | 2).to_bytes(3, "little") + b"\0"
+ZSTD_HEAD = b"\x28\xb5\x2f\xfd\x00\x58"
+GZIP_HEAD = gzip.compress(b"")[:10]
+#: Expands about 55 times: below what counts as a bomb, so the cap on bytes has to end it.
+DENSE = b"".join(random.Random(7).randbytes(14) + bytes(1010) for _ in range(1024))
+
+#: Bodies of 10 GiB: name, action.
+BOMBS: dict[str, Act] = {
+    "gzip": explodes(b"gzip", GZIP_HEAD, _deflated(bytes(MIB)), 10 * 1024),
+    "gzip_below_the_limit": explodes(b"gzip", GZIP_HEAD, _deflated(DENSE), 10 * 1024),
+    "zstd": explodes(b"zstd", ZSTD_HEAD, ZSTD_BLOCK, 80 * 1024),
+    "brotli": explodes(b"br", *_brotli_blocks(), 10 * 1024),
+    "plain": repeats(OK + b"Connection: close\r\n\r\n", b"x" * 65536, limit=10 << 30),
+    "chunked": repeats(
+        OK + b"Transfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b"x" * 65536 + b"\r\n", limit=10 << 30
+    ),
+}
+
+
 def length(body: bytes, *headers: bytes, status: bytes = OK) -> bytes:
     """A whole answer with a right Content-Length."""
     lines = b"".join(header + b"\r\n" for header in headers)
@@ -128,6 +177,9 @@ MALFORMED: dict[str, bytes] = {
     "version_of_the_future": b"HTTP/9.9 200 OK\r\nContent-Length: 0\r\n\r\n",
     "zero_byte_in_a_header": OK + b"X-A: a\x00b\r\nContent-Length: 0\r\n\r\n",
     "header_without_colon": OK + b"no colon here\r\nContent-Length: 0\r\n\r\n",
+    "folded_header": OK + b"X-A: b\r\n c\r\nContent-Length: 0\r\n\r\n",
+    "space_before_the_colon": OK + b"X-A : b\r\nContent-Length: 0\r\n\r\n",
+    "cr_alone_in_a_header": OK + b"X-A: b\rX-B: c\r\nContent-Length: 0\r\n\r\n",
     "space_in_a_header_name": OK + b"X A: b\r\nContent-Length: 0\r\n\r\n",
     "conflicting_lengths": OK + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
     "negative_length": OK + b"Content-Length: -1\r\n\r\nabc",

@@ -1,0 +1,226 @@
+"""Large bodies: constant memory in both directions, progress, forms from disk."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+
+import botsec
+import pytest
+from servers import hostile as acts
+from servers.api import Reply
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def large(tmp_path):
+    """A file of 3 MiB and a bit."""
+    file = tmp_path / "large.bin"
+    file.write_bytes(os.urandom(3 * MIB + 7))
+    return file
+
+
+def test_a_file_is_sent_with_its_length(client, api, large):
+    with large.open("rb") as file:
+        file.seek(7)
+        sent = client.put("/x", content=file).json()
+    assert len(sent["body"]) == 3 * MIB
+    assert api.last.header("content-length") == str(3 * MIB)
+    assert api.last.header("transfer-encoding") is None
+
+
+def test_a_pipe_is_sent_in_chunks(client, api):
+    reader, writer = os.pipe()
+    os.write(writer, b"from a pipe")
+    os.close(writer)
+    with os.fdopen(reader, "rb") as file:
+        assert client.post("/x", content=file).json()["body"] == "from a pipe"
+    assert api.last.header("transfer-encoding") == "chunked"
+
+
+def test_a_form_is_streamed_from_disk_and_is_the_same_form(client, api, large):
+    with large.open("rb") as file:
+        client.post("/x", files={"doc": ("a.bin", file, "image/png"), "note": b"hi"}, data={"k": "v"})
+    seen = api.last
+    assert int(seen.header("content-length")) == len(seen.body)
+    boundary = seen.header("content-type").partition("boundary=")[2].encode()
+    fields = seen.body.split(b"--" + boundary)
+    assert len(fields) == 5 and fields[-1] == b"--\r\n"
+    assert fields[1].endswith(b'name="k"\r\n\r\nv\r\n')
+    assert b'filename="a.bin"\r\nContent-Type: image/png\r\n\r\n' in fields[2]
+    assert fields[2].partition(b"\r\n\r\n")[2] == large.read_bytes() + b"\r\n"
+    assert fields[3].partition(b"\r\n\r\n")[2] == b"hi\r\n"
+
+
+def test_a_small_file_of_a_form_can_be_sent_again(face, api, tmp_path):
+    file = tmp_path / "small.txt"
+    file.write_bytes(b"again")
+    api.on("/x", Reply(503), Reply(200))
+    client = face.client(api.origin, retry=botsec.Retry(2, base=0.01))
+    with file.open("rb") as opened:
+        assert client.put("/x", files={"f": opened}).attempts == 2
+
+
+def test_a_secret_field_beside_a_large_file_is_refused(client, api, large, make_secret):
+    with large.open("rb") as file, pytest.raises(ValueError, match="Secret"):
+        client.post("/x", files={"f": file}, data={"token": make_secret()})
+    assert not api.requests
+
+
+def test_a_file_that_shrinks_is_the_callers_error(client, large):
+    class Shrinking(io.FileIO):
+        def read(self, wanted=-1):
+            os.truncate(large, 70_000)
+            return super().read(wanted)
+
+    with Shrinking(large) as file, pytest.raises(OSError, match="before the length"):
+        client.post("/x", content=file)
+
+
+def test_text_files_are_refused_in_forms(client, tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("x")
+    with file.open() as opened, pytest.raises(TypeError, match="binary"):
+        client.post("/x", files={"f": opened})
+
+
+def test_progress_of_uploads(client, api, large):
+    told = []
+    with large.open("rb") as file:
+        client.post("/x", content=file, progress=lambda done, total: told.append((done, total)))
+    size = 3 * MIB + 7
+    assert told[-1] == (size, size) and [done for done, _ in told] == sorted({done for done, _ in told})
+    told.clear()
+    client.post("/x", content=b"z" * 100_000, progress=lambda *seen: told.append(seen))
+    assert told[-1] == (100_000, 100_000)
+    told.clear()
+    client.post("/x", content=iter([b"ab", b"c"]), progress=lambda *seen: told.append(seen))
+    assert told == [(2, None), (3, None)]
+    told.clear()
+    with large.open("rb") as file:
+        client.post("/x", files={"a": file, "b": ("b", b"12")}, progress=lambda *seen: told.append(seen))
+    assert told[-1] == (size + 2, size + 2)
+    assert api.last.body.count(b"filename=") == 2
+    with pytest.raises(TypeError, match="progress"):
+        client.post("/x", content=b"x", progress=7)
+
+
+def test_an_exception_in_progress_is_the_callers(client):
+    def stop(done, total):
+        raise KeyError("enough")
+
+    with pytest.raises(KeyError, match="enough"):
+        client.post("/x", content=b"z" * 100_000, progress=stop)
+
+
+def test_progress_of_downloads(client, api, tmp_path):
+    api.on("/x", Reply(200, b"a" * 300_000))
+    told = []
+    client.download("/x", tmp_path / "x", progress=lambda *seen: told.append(seen))
+    assert told[-1] == (300_000, 300_000)
+    api.on("/y", Reply(200, chunks=[b"a" * 1000] * 5))
+    told.clear()
+    client.download("/y", tmp_path / "y", progress=lambda *seen: told.append(seen))
+    assert told[-1] == (5000, None)
+
+
+#: Run apart, so that the peak of memory is this transfer's alone.
+TRANSFER = """
+import asyncio, resource, sys
+import botsec
+origin, ca_file, face, what, argument = sys.argv[1:]
+options = dict(tls=botsec.Tls(ca_file=ca_file), networks="loopback", retry=1)
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+def sync():
+    with botsec.Client(origin, **options) as client:
+        client.get("/warm", check=False)
+        before = peak()
+        if what == "get":
+            return before, client.get("/x").status_code
+        if what == "down":
+            return before, client.download("/x", argument, max_response_bytes=2 << 30).status_code
+        with open(argument, "rb") as file:
+            body = {"content": file} if what == "up" else {"files": {"f": file}}
+            return before, client.post("/x", **body).status_code
+
+async def run():
+    async with botsec.AsyncClient(origin, **options) as client:
+        await client.get("/warm", check=False)
+        before = peak()
+        if what == "get":
+            return before, (await client.get("/x")).status_code
+        if what == "down":
+            return before, (await client.download("/x", argument, max_response_bytes=2 << 30)).status_code
+        with open(argument, "rb") as file:
+            body = {"content": file} if what == "up" else {"files": {"f": file}}
+            return before, (await client.post("/x", **body)).status_code
+
+before = peak()
+try:
+    before, ended = sync() if face == "sync" else asyncio.run(run())
+except botsec.BotsecError as error:
+    ended = error.code
+print(ended, peak() - before)
+"""
+
+
+def transfer(origin: str, authority, face: str, what: str, argument: object = "") -> tuple[str, float]:
+    command = [sys.executable, "-c", TRANSFER, origin, authority.ca_file, face, what, str(argument)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=80)
+    assert ran.returncode == 0, ran.stderr
+    ended, growth = ran.stdout.split()
+    return ended, float(growth)
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize("name", list(acts.BOMBS))
+def test_10_gib_are_offered_and_little_is_taken(authority, hostile, kind, name):
+    server = hostile(acts.BOMBS[name])
+    ended, growth = transfer(server.origin, authority, kind, "get")
+    assert ended in ("transport.expansion", "transport.too_large")
+    assert growth < 40
+
+
+class Sink:
+    """Answers each request after reading and forgetting its body, or with 1 GiB."""
+
+    SIZE = 1 << 30
+
+    def __call__(self, server, connection) -> None:
+        head = server.heads[-1]
+        if head.startswith(b"GET /warm"):
+            connection.sendall(acts.length(b"ok"))
+        elif head.startswith(b"GET"):
+            connection.sendall(acts.OK + b"Content-Length: %d\r\n\r\n" % self.SIZE)
+            for _ in range(self.SIZE // MIB):
+                connection.sendall(bytes(MIB))
+        else:
+            lines = {k.lower(): v for k, _, v in (line.partition(b": ") for line in head.split(b"\r\n"))}
+            left = int(lines[b"content-length"]) - len(head.partition(b"\r\n\r\n")[2])
+            while left > 0:
+                left -= len(connection.recv(MIB))
+            connection.sendall(acts.length(b"ok"))
+
+    keeps_alive = True
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize("what", ["down", "up", "form"])
+def test_1_gib_passes_in_constant_memory(authority, hostile, tmp_path, kind, what):
+    server = hostile(Sink())
+    file = tmp_path / "gib"
+    if what != "down":
+        file.touch()
+        os.truncate(file, Sink.SIZE)
+    ended, growth = transfer(server.origin, authority, kind, what, file)
+    assert ended == "200"
+    assert growth < 32
+    if what == "down":
+        assert file.stat().st_size == Sink.SIZE
+        file.unlink()
