@@ -41,13 +41,16 @@ class Case:
     figure: str
     split: bool
     path: str = "/1k"
-    http2: bool = False
+    port: str = "h1"
     in_flight: int = 1
 
     @property
     def peers(self):
-        own = peers.SYNC if self.kind == "sync" else peers.ASYNC
-        return ["botsec", "native", *(name for name in own if name != "botsec")]
+        own = peers.DO[self.kind]
+        # Objects of Python have no native counterpart.
+        native = [] if self.kind == "json" else ["native"]
+        left = {"pycurl"} if self.kind == "threads" else set()
+        return ["botsec", *native, *(name for name in own if name not in left | {"botsec"})]
 
     @property
     def more_is_better(self):
@@ -61,6 +64,8 @@ class Case:
         row = report["rows"].setdefault(peer, {"rounds": [], "cpu_us": [], "errors": []})
         row["rounds"].append(result.get(self.figure))
         row["cpu_us"].append(result.get("cpu_us"))
+        if "p99_ms" in result:
+            row.setdefault("p99_ms", []).append(result["p99_ms"])
         if "error" in result and result["error"] not in row["errors"]:
             row["errors"].append(result["error"])
 
@@ -77,7 +82,7 @@ class Bench:
         if peer in self.gone:
             return self.gone[peer]
         core = server.cores()[1 if case.split else 0]
-        target = self.server.target(case.path, http2=case.http2)
+        target = self.server.target(case.path, port=case.port)
         if peer == "native":
             result = self.native(
                 "native", case.kind, target.url, target.ca, target.length, self.seconds, case.in_flight, core=core
@@ -200,18 +205,21 @@ def timed_table(report):
     ours = rows.get("botsec", {}).get("rounds", [])
     medians = {name: median(row["rounds"]) for name, row in rows.items()}
     ran = sorted((n for n in rows if medians[n] is not None), key=medians.get, reverse=better)
+    waits = any("p99_ms" in row for row in rows.values())
     lines = []
     for name in ran:
         low, high = spread(rows[name]["rounds"])
         found = ratio(ours, rows[name]["rounds"], more_is_better=better) if name != "botsec" else None
         times = f"{found[0]:.2f} ({found[1]:.2f} to {found[2]:.2f})" if found else None
-        lines.append([name, medians[name], f"{low:,.1f} to {high:,.1f}", median(rows[name]["cpu_us"]), times])
+        p99 = [median(rows[name].get("p99_ms", []))] if waits else []
+        lines.append([name, medians[name], f"{low:,.1f} to {high:,.1f}", median(rows[name]["cpu_us"]), *p99, times])
     for name in rows:
         if rows[name]["errors"]:
             gaps = sum(value is None for value in rows[name]["rounds"])
-            lines.append([name, f"{gaps} rounds failed: {rows[name]['errors'][0]}", None, None, None])
+            lines.append([name, f"{gaps} rounds failed: {rows[name]['errors'][0]}", None, None, *([None] if waits else []), None])
     unit = "req/s" if better else "CPU µs"
-    return table(["client", f"{unit}, median", "range", "CPU µs", "botsec is … times as good"], lines)
+    p99 = ["p99 ms"] if waits else []
+    return table(["client", f"{unit}, median", "range", "CPU µs", *p99, "botsec is … times as good"], lines)
 
 
 TIMED = {
@@ -220,17 +228,16 @@ TIMED = {
         Case("sync_seq", "Sync, sequential, 1 KiB, client on the server's core", "sync", "cpu_us", split=False),
         Case("async64", "Async, 64 in flight, 1 KiB, a core each", "async", "per_s", split=True, in_flight=64),
         Case("async1", "Async, 1 in flight, 1 KiB, client on the server's core", "async", "cpu_us", split=False),
-        Case(
-            "json_100k",
-            "Sync, 100 KiB JSON as bytes, client on the server's core",
-            "sync",
-            "cpu_us",
-            False,
-            "/100k.json",
-        ),
-        Case("body_10m", "Sync, 10 MiB, client on the server's core", "sync", "cpu_us", False, "/10m"),
-        Case("h2_async64", "Async, 64 in flight, 1 KiB, HTTP/2 offered", "async", "per_s", True, "/1k", True, 64),
+        Case("async16", "Async, 16 in flight, 1 KiB, a core each", "async", "per_s", split=True, in_flight=16),
+        Case("async256", "Async, 256 in flight, 1 KiB, a core each", "async", "per_s", split=True, in_flight=256),
+        Case("threads8", "Sync, 8 threads, 1 KiB, a core each", "threads", "per_s", split=True, in_flight=8),
+        Case("h2_async64", "Async, 64 in flight, 1 KiB, HTTP/2", "async", "per_s", True, port="h2", in_flight=64),
+        Case("json_100k", "Sync, 100 KiB JSON to objects, client on the server's core", "json", "cpu_us", False, "/100k.json"),
+        Case("down_10m", "Sync, 10 MiB down, client on the server's core", "sync", "cpu_us", False, "/10m"),
+        Case("up_1m", "Sync, 1 MiB up, client on the server's core", "post", "cpu_us", False, "/sink"),
+        Case("connect", "Sync, a new TLS connection per request, client on the server's core", "sync", "cpu_us", False, port="once"),
+        Case("new_client", "Sync, a new client and one GET, client on the server's core", "new", "cpu_us", False),
     ]
 }
 OTHERS = {"import": imports, "memory": memory, "judge": judge}
-DEFAULT = ["sync_seq", "async64", "import", "memory", "judge"]
+DEFAULT = [*TIMED, *OTHERS]

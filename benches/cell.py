@@ -1,6 +1,6 @@
 """One measurement in a process of its own: `cell.py KIND PEER TARGET SECONDS IN_FLIGHT CORE` prints one JSON object.
 
-KIND is `sync`, `async`, `memory-sync` or `memory-async`; TARGET is a JSON object with the fields of `Target`. The
+KIND is `sync`, `json`, `post` or `new` (one call after the other), `threads`, `async`, `memory-sync` or `memory-async`; TARGET is a JSON object with the fields of `Target`. The
 process pins itself before it imports the peer, so that every thread the peer starts stays on the same core. CPU is that
 of the whole process, user and system, from the kernel's process clock: a peer's helper threads count.
 """
@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import peers
 from peers import Target
@@ -25,8 +26,12 @@ def main():
     kind, peer, target, seconds, in_flight, core = sys.argv[1:]
     os.sched_setaffinity(0, {int(core)})
     target, seconds, in_flight = Target(**json.loads(target)), float(seconds), int(in_flight)
-    if kind == "sync":
-        result = measure_sync(checked(peers.SYNC[peer](target), target), seconds)
+    if kind in ("sync", "post", "new"):
+        result = measure_sync(checked(peers.DO[kind][peer](target), target), seconds)
+    elif kind == "json":
+        result = measure_sync(peers.JSON[peer](target), seconds)
+    elif kind == "threads":
+        result = measure_threads(checked(peers.SYNC[peer](target), target), seconds, in_flight)
     elif kind == "async":
         result = asyncio.run(measure_async(peer, target, seconds, in_flight))
     elif kind == "memory-sync":
@@ -59,17 +64,43 @@ def measure_sync(call, seconds):
     return figures(count, clock() - begun, time.process_time_ns() - cpu)
 
 
+def measure_threads(call, seconds, threads):
+    """One client, used by all threads; what cannot be shared says so by failing."""
+    clock = time.perf_counter
+
+    def work(end):
+        count = 0
+        while clock() < end:
+            call()
+            count += 1
+        return count
+
+    def all_for(seconds):
+        with ThreadPoolExecutor(threads) as pool:
+            end = clock() + seconds
+            return sum(pool.map(work, [end] * threads))
+
+    all_for(2 * WARM_UP)
+    cpu, begun = time.process_time_ns(), clock()
+    count = all_for(seconds)
+    return figures(count, clock() - begun, time.process_time_ns() - cpu)
+
+
 async def measure_async(peer, target, seconds, in_flight):
     call = peers.ASYNC[peer](target)
     if await call() != target.length:
         raise SystemExit("the body was not read whole")
     clock = time.perf_counter
 
+    waits = []
+
     async def work(end):
-        count = 0
-        while clock() < end:
+        count, begun = 0, clock()
+        while begun < end:
             await call()
-            count += 1
+            ended = clock()
+            waits.append(ended - begun)
+            count, begun = count + 1, ended
         return count
 
     async def all_for(seconds):
@@ -77,9 +108,11 @@ async def measure_async(peer, target, seconds, in_flight):
         return sum(await asyncio.gather(*(asyncio.create_task(work(end)) for _ in range(in_flight))))
 
     await all_for(2 * WARM_UP)
+    waits.clear()
     cpu, begun = time.process_time_ns(), clock()
     count = await all_for(seconds)
-    return figures(count, clock() - begun, time.process_time_ns() - cpu)
+    result = figures(count, clock() - begun, time.process_time_ns() - cpu)
+    return result | {"p99_ms": round(sorted(waits)[len(waits) * 99 // 100] * 1e3, 3)}
 
 
 def figures(count, seconds, cpu_ns):

@@ -183,6 +183,133 @@ def async_primp(target):
     return call
 
 
+def json_botsec(target):
+    import botsec
+
+    client = botsec.Client(target.origin, networks="loopback", tls=botsec.Tls(ca_file=target.ca))
+    return lambda: len(client.get(target.path).json())
+
+
+def json_httpx(target):
+    import httpx
+
+    client = httpx.Client(verify=context(target), trust_env=False)
+    return lambda: len(client.get(target.url).json())
+
+
+def json_requests(target):
+    import requests
+
+    session = requests.Session()
+    session.verify, session.trust_env = target.ca, False
+    return lambda: len(session.get(target.url).json())
+
+
+def json_pyreqwest(target):
+    from pyreqwest.client import SyncClientBuilder
+
+    client = SyncClientBuilder().add_root_certificate_pem(pem(target)).build()
+    return lambda: len(client.get(target.url).build().send().json())
+
+
+def json_ry(target):
+    import ry
+
+    client = ry.BlockingClient(tls_certs_only=[ry.Certificate.from_pem(pem(target))])
+    return lambda: len(client.get(target.url).json())
+
+
+def json_wreq(target):
+    import wreq.blocking
+
+    client = wreq.blocking.Client(tls_verify=pathlib.Path(target.ca))
+    return lambda: len(client.get(target.url).json())
+
+
+def json_primp(target):
+    import primp
+
+    client = primp.Client(ca_cert_file=target.ca)
+    return lambda: len(client.get(target.url).json())
+
+
+# What a POST sends: 1 MiB.
+UPLOAD = bytes(2**20)
+
+
+def post_botsec(target):
+    import botsec
+
+    client = botsec.Client(target.origin, networks="loopback", tls=botsec.Tls(ca_file=target.ca))
+    return lambda: len(client.post(target.path, content=UPLOAD).content)
+
+
+def post_httpx(target):
+    import httpx
+
+    client = httpx.Client(verify=context(target), trust_env=False)
+    return lambda: len(client.post(target.url, content=UPLOAD).content)
+
+
+def post_requests(target):
+    import requests
+
+    session = requests.Session()
+    session.verify, session.trust_env = target.ca, False
+    return lambda: len(session.post(target.url, data=UPLOAD).content)
+
+
+def post_pyreqwest(target):
+    from pyreqwest.client import SyncClientBuilder
+
+    client = SyncClientBuilder().add_root_certificate_pem(pem(target)).build()
+    return lambda: len(client.post(target.url).body_bytes(UPLOAD).build().send().bytes())
+
+
+def post_ry(target):
+    import ry
+
+    client = ry.BlockingClient(tls_certs_only=[ry.Certificate.from_pem(pem(target))])
+    return lambda: len(client.post(target.url, body=UPLOAD).bytes())
+
+
+def post_wreq(target):
+    import wreq.blocking
+
+    client = wreq.blocking.Client(tls_verify=pathlib.Path(target.ca))
+    return lambda: len(client.post(target.url, body=UPLOAD).bytes())
+
+
+def post_primp(target):
+    import primp
+
+    client = primp.Client(ca_cert_file=target.ca)
+    return lambda: len(client.post(target.url, content=UPLOAD).content)
+
+
+def post_pycurl(target):
+    import io
+
+    import pycurl
+
+    curl = pycurl.Curl()
+    curl.setopt(pycurl.URL, target.url)
+    curl.setopt(pycurl.CAINFO, target.ca)
+    curl.setopt(pycurl.POST, 1)
+    curl.setopt(pycurl.POSTFIELDSIZE, len(UPLOAD))
+    # libcurl would wait for an interim answer first.
+    curl.setopt(pycurl.HTTPHEADER, ["Expect:"])
+
+    def call():
+        received = []
+        curl.setopt(pycurl.READDATA, io.BytesIO(UPLOAD))
+        curl.setopt(pycurl.WRITEFUNCTION, received.append)
+        curl.perform()
+        return len(b"".join(received))
+
+    return call
+
+
 SYNC = {
     "botsec": sync_botsec,
     "primp": sync_primp,
@@ -202,6 +329,39 @@ ASYNC = {
     "primp": async_primp,
     "httpx": async_httpx,
 }
+JSON = {
+    "botsec": json_botsec,
+    "primp": json_primp,
+    "wreq": json_wreq,
+    "pyreqwest": json_pyreqwest,
+    "ry": json_ry,
+    "httpx": json_httpx,
+    "requests": json_requests,
+}
+POST = {
+    "botsec": post_botsec,
+    "primp": post_primp,
+    "wreq": post_wreq,
+    "pyreqwest": post_pyreqwest,
+    "ry": post_ry,
+    "httpx": post_httpx,
+    "requests": post_requests,
+    "pycurl": post_pycurl,
+}
+
+
+def anew(peer):
+    """A client for each call: made, used once, dropped."""
+
+    def make(target):
+        return lambda: SYNC[peer](target)()
+
+    return make
+
+
+NEW = {name: anew(name) for name in SYNC}
+# The lists by what a cell does.
+DO = {"sync": SYNC, "threads": SYNC, "async": ASYNC, "json": JSON, "post": POST, "new": NEW}
 # What `import` measures beside botsec.
 IMPORTS = {
     "botsec": "botsec",
@@ -214,5 +374,3 @@ IMPORTS = {
     "primp": "primp",
     "pycurl": "pycurl",
 }
-# Shown beside the others, but not of the list that botsec must lead.
-UNLISTED = {"pycurl"}

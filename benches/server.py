@@ -1,6 +1,7 @@
 """The server of every measurement: one nginx worker on one core, TLS 1.3, a throw-away certificate authority.
 
-Port A offers HTTP/1.1 only, port B HTTP/2 too. Files: `/1k`, `/10m` and `/100k.json` (some 100 KiB).
+Port A offers HTTP/1.1 only, port B HTTP/2 too, port C closes each connection after one answer. Files: `/1k`, `/10m` and
+`/100k.json` (some 100 KiB); `/sink` takes a body.
 """
 
 import json
@@ -28,8 +29,10 @@ http {{
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
   types {{ application/json json; }} default_type application/octet-stream;
   open_file_cache max=16 inactive=1h; open_file_cache_valid 1h;
-  server {{ listen 127.0.0.1:{h1} ssl; root {folder}/www; }}
+  client_max_body_size 64m; client_body_buffer_size 2m;
+  server {{ listen 127.0.0.1:{h1} ssl; root {folder}/www; location = /sink {{ return 200 "taken"; }} }}
   server {{ listen 127.0.0.1:{h2} ssl http2; root {folder}/www; }}
+  server {{ listen 127.0.0.1:{once} ssl; root {folder}/www; keepalive_timeout 0; }}
 }}
 """
 
@@ -45,13 +48,13 @@ class Server:
     def __init__(self, core):
         self.folder = Path(tempfile.mkdtemp(prefix="botsec-bench-"))
         self.folder.chmod(0o755)  # nginx drops its rights, and its worker still has to read the files
-        self.ports = free_ports(2)
+        self.ports = dict(zip(("h1", "h2", "once"), free_ports(3), strict=True))
         self.ca = str(self.folder / "ca.pem")
         self.lengths = self._write_files()
         self._write_certificates()
         config = self.folder / "nginx.conf"
         mask = format(1 << core, "b")
-        config.write_text(CONFIG.format(folder=self.folder, h1=self.ports[0], h2=self.ports[1], mask=mask))
+        config.write_text(CONFIG.format(folder=self.folder, mask=mask, **self.ports))
         self.process = subprocess.Popen(
             [NGINX, "-p", str(self.folder), "-e", str(self.folder / "error.log"), "-c", str(config)],
             stdout=subprocess.DEVNULL,
@@ -76,9 +79,9 @@ class Server:
         self.process.stderr.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def target(self, path, *, http2=False):
-        """One of the served files, over HTTP/1.1 or on the port that also offers HTTP/2."""
-        return Target(f"https://localhost:{self.ports[http2]}", path, self.lengths[path], self.ca)
+    def target(self, path, *, port="h1"):
+        """One of the served files, on one of the ports."""
+        return Target(f"https://localhost:{self.ports[port]}", path, self.lengths[path], self.ca)
 
     def _write_files(self):
         www = self.folder / "www"
@@ -91,7 +94,7 @@ class Server:
         bodies = {"/1k": b"x" * 1024, "/10m": bytes(10 * 2**20), "/100k.json": json.dumps(rows).encode()}
         for path, body in bodies.items():
             (www / path[1:]).write_bytes(body)
-        return {path: len(body) for path, body in bodies.items()}
+        return {path: len(body) for path, body in bodies.items()} | {"/sink": len("taken")}
 
     def _write_certificates(self):
         authority = trustme.CA()
@@ -106,7 +109,7 @@ class Server:
             if self.process.poll() is not None:
                 raise SystemExit(f"nginx did not start: {self.process.stderr.read().decode(errors='replace').strip()}")
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.ports[1])) == 0:
+                if probe.connect_ex(("127.0.0.1", self.ports["once"])) == 0:
                     return
             time.sleep(0.02)
         raise SystemExit("nginx did not start in time")
