@@ -2,6 +2,7 @@
 
 use http::Method;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple};
 
 use super::error::{wrong_type, wrong_value};
@@ -201,8 +202,13 @@ pub(super) fn seconds(given: &Bound<'_, PyAny>, name: &str) -> PyResult<std::tim
 
 /// The bytes of a bytes-like object; `None` for anything else.
 pub(super) fn buffer(given: &Bound<'_, PyAny>) -> PyResult<Option<bytes::Bytes>> {
+    /// From this size on, holding Python's object is cheaper than a copy: 32 KiB.
+    const LARGE: usize = 32 * 1024;
     if let Ok(bytes) = given.cast::<PyBytes>() {
-        return Ok(Some(bytes::Bytes::copy_from_slice(bytes.as_bytes())));
+        return Ok(Some(match bytes.as_bytes() {
+            small if small.len() < LARGE => bytes::Bytes::copy_from_slice(small),
+            _ => bytes::Bytes::from_owner(PyBackedBytes::from(bytes.clone())),
+        }));
     }
     if let Ok(text) = given.cast::<PyString>() {
         return Ok(Some(self::text(text).into()));

@@ -31,10 +31,12 @@ pub(super) enum Hands {
 }
 
 impl Hands {
+    /// Starts a task. In a box either way: a runtime moves a task several times.
     pub(super) fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let task: Task = Box::pin(task);
         match self {
             Self::Runtime(runtime) => runtime.execute(task),
-            Self::Crew(inbox) => inbox.push(Box::pin(task)),
+            Self::Crew(inbox) => inbox.push(task),
         }
     }
 }

@@ -183,30 +183,49 @@ impl Lane {
 
     /// Sends a request: at once where a connection is free, so that the future holds no request.
     pub(super) fn send(self: Arc<Self>, mut request: Request) -> impl Future<Output = Result<Answer, Failed>> + Send {
-        let begun = match self.free() {
-            Some(mut lease) => match &mut lease.line {
+        enum Begun<S, L, F> {
+            Shared(S),
+            Own(L, Lease),
+            Later(F),
+        }
+        let shared = if self.spoken() { self.shared.sender() } else { None };
+        let begun = match (shared, self.free()) {
+            (Some(mut sender), _) => Begun::Shared(sender.try_send_request(request)),
+            (None, Some(mut lease)) => match &mut lease.line {
                 Some(line) => {
                     self.target.shorten(&mut request);
-                    Ok((line.sender.try_send_request(request), lease))
+                    Begun::Own(line.sender.try_send_request(request), lease)
                 }
-                None => Err(Box::pin(self.clone().send_later(request))),
+                None => Begun::Later(Box::pin(self.clone().send_later(request))),
             },
-            None => Err(Box::pin(self.clone().send_later(request))),
+            (None, None) => Begun::Later(Box::pin(self.clone().send_later(request))),
         };
         async move {
             match begun {
-                Ok((sent, lease)) => match sent.await {
+                Begun::Own(sent, lease) => match sent.await {
                     Ok(head) => Ok((head, Some(lease))),
-                    Err(error) => Box::pin(self.unsent(error, lease)).await,
+                    Err(error) => {
+                        let reused = lease.is_reused();
+                        drop(lease);
+                        Box::pin(self.unsent(error, reused)).await
+                    }
                 },
-                Err(later) => later.await,
+                Begun::Shared(sent) => match sent.await {
+                    Ok(head) => Ok((head, None)),
+                    Err(error) => Box::pin(self.unsent(error, true)).await,
+                },
+                Begun::Later(later) => later.await,
             }
         }
     }
 
+    fn spoken(&self) -> bool {
+        self.shared.spoken.load(Ordering::Acquire)
+    }
+
     /// A line that is ready now.
     fn free(&self) -> Option<Lease> {
-        if self.shared.spoken.load(Ordering::Acquire) {
+        if self.spoken() {
             return None;
         }
         let mut desk = self.desk.lock();
@@ -228,10 +247,8 @@ impl Lane {
     async fn unsent(
         self: Arc<Self>,
         mut error: hyper::client::conn::TrySendError<Request>,
-        lease: Lease,
+        reused: bool,
     ) -> Result<Answer, Failed> {
-        let reused = lease.is_reused();
-        drop(lease);
         match error.take_message() {
             Some(request) if reused => self.send_later(request).await,
             Some(_) => Err(Failed::Unsent),
@@ -275,7 +292,7 @@ impl Lane {
             let mut arrived = pin!(arrived);
             arrived.as_mut().enable();
             // Where HTTP/2 is spoken one call dials; it is found by those that waited for it.
-            let _turn = match self.shared.spoken.load(Ordering::Acquire) {
+            let _turn = match self.spoken() {
                 true if self.shared.sender().is_none() => Some(self.shared.dialling.lock().await),
                 _ => None,
             };
