@@ -3,7 +3,7 @@
 //! A call that finds no idle connection races a dial against the next one that comes free. Where HTTP/2 is spoken one call
 //! dials and the others wait for it.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -181,42 +181,33 @@ impl Lane {
         self.shared.sweep(now) && idle
     }
 
-    /// Sends a request: at once where a connection is free, so that the future holds no request.
-    pub(super) fn send(self: Arc<Self>, mut request: Request) -> impl Future<Output = Result<Answer, Failed>> + Send {
-        enum Begun<S, L, F> {
-            Shared(S),
-            Own(L, Lease),
-            Later(F),
-        }
-        let shared = if self.spoken() { self.shared.sender() } else { None };
-        let begun = match (shared, self.free()) {
-            (Some(mut sender), _) => Begun::Shared(sender.try_send_request(request)),
-            (None, Some(mut lease)) => match &mut lease.line {
-                Some(line) => {
-                    self.target.shorten(&mut request);
-                    Begun::Own(line.sender.try_send_request(request), lease)
-                }
-                None => Begun::Later(Box::pin(self.clone().send_later(request))),
-            },
-            (None, None) => Begun::Later(Box::pin(self.clone().send_later(request))),
-        };
-        async move {
-            match begun {
-                Begun::Own(sent, lease) => match sent.await {
-                    Ok(head) => Ok((head, Some(lease))),
-                    Err(error) => {
-                        let reused = lease.is_reused();
-                        drop(lease);
-                        Box::pin(self.unsent(error, reused)).await
-                    }
-                },
-                Begun::Shared(sent) => match sent.await {
+    /// Sends a request: at once where a connection is free, so that the future holds no request. In a box, for each layer above
+    /// would hold it twice.
+    pub(super) fn send(self: Arc<Self>, mut request: Request) -> Later<Answer, Failed> {
+        if let Some(mut sender) = self.spoken().then(|| self.shared.sender()).flatten() {
+            let sent = sender.try_send_request(request);
+            return Box::pin(async move {
+                match sent.await {
                     Ok(head) => Ok((head, None)),
                     Err(error) => Box::pin(self.unsent(error, true)).await,
-                },
-                Begun::Later(later) => later.await,
-            }
+                }
+            });
         }
+        let mut lease = self.free();
+        let Some(line) = lease.as_mut().and_then(|lease| lease.line.as_mut()) else {
+            return Box::pin(self.send_later(request));
+        };
+        self.target.shorten(&mut request);
+        let sent = line.sender.try_send_request(request);
+        Box::pin(async move {
+            match sent.await {
+                Ok(head) => Ok((head, lease)),
+                Err(error) => {
+                    let reused = lease.is_some_and(|lease| lease.is_reused());
+                    Box::pin(self.unsent(error, reused)).await
+                }
+            }
+        })
     }
 
     fn spoken(&self) -> bool {

@@ -89,8 +89,8 @@ enum Engine {
 }
 
 /// One exchange under way.
-enum Exchange<'a, F> {
-    Direct(F),
+enum Exchange<'a> {
+    Direct(Later<(http::Response<hyper::body::Incoming>, Option<cache::Lease>), Failed>),
     Proxied(Pin<Box<dyn Future<Output = Result<http::Response<body::Wire>, reqwest::Error>> + Send + 'a>>),
     Refused(Error),
 }
