@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 use super::call::{Prepared, Question, SignRequest};
 use super::client::{Core, finish};
 use super::convert;
-use super::drive::background;
+use super::drive::background::{self, Pool};
 use super::drive::bridge::{Bridge, Ring};
 use super::drive::{self, Sketch, stack::signature};
 use super::error::{Raise, internal, raise_failure, wrong_type};
@@ -77,6 +77,7 @@ async fn fill<T>(slot: Arc<Lock<Option<T>>>, ring: Ring, work: impl Future<Outpu
 #[pyclass(frozen, module = "botsec._core")]
 pub(super) struct PendingCall {
     operation: Operation<Outcome>,
+    pool: Arc<Pool>,
     core: Arc<Core>,
     sketch: Sketch,
     check: Option<Py<PyAny>>,
@@ -96,11 +97,11 @@ impl PendingCall {
     ) -> PyResult<Self> {
         let Prepared { call, body, questions, check } = prepared;
         let sketch = Sketch::of(&core.setup, &call);
-        let transport = core.background.transport(&core.settings).or_raise(py)?;
+        let pool = core.background.pool(&core.settings).or_raise(py)?;
         let work = {
-            let (core, sketch) = (core.clone(), sketch.clone());
+            let (core, sketch, pool) = (core.clone(), sketch.clone(), pool.clone());
             // In a box of its own: the task is moved several times before it runs.
-            Box::pin(async move { drive::send(&core.setup, &transport, call, &sketch).await })
+            Box::pin(async move { drive::send(&core.setup, &pool, call, &sketch).await })
         };
         let operation = Operation::spawn(py, bridge, work)?;
         let (feeder, iterable) = body.map_or((None, None), |(feeder, iterable)| (Some(feeder), Some(iterable)));
@@ -109,6 +110,7 @@ impl PendingCall {
         });
         Ok(Self {
             operation,
+            pool,
             core,
             sketch,
             check,
@@ -169,7 +171,7 @@ impl PendingCall {
         let first = self.tell_once();
         match outcome.result {
             Ok(response) if matches!(response.content, Content::Stream(..)) => {
-                Py::new(py, Response::async_stream(response, self.core.clone(), outcome.event))
+                Py::new(py, Response::async_stream(response, self.pool.clone(), self.core.clone(), outcome.event))
             }
             Ok(response) if first => {
                 finish(py, &self.core, Response::whole(response), outcome.event, self.check.as_ref())

@@ -10,6 +10,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::client::Core;
+use super::drive::background::Pool;
 use super::drive::bridge::Bridge;
 use super::drive::stack::{self, Driver};
 use super::error::{raise, raise_with, wrong_value};
@@ -36,7 +37,7 @@ pub(super) struct Response {
 enum Body {
     Read,
     Sync(Box<Flow>, Option<Driver>),
-    Async(Arc<tokio::sync::Mutex<Box<Stream>>>, Box<Flow>),
+    Async(Arc<tokio::sync::Mutex<Box<Stream>>>, Box<Flow>, Arc<Pool>),
     Ended,
 }
 
@@ -66,9 +67,10 @@ impl Response {
     }
 
     /// A stream on the background runtime.
-    pub(super) fn async_stream(answer: Answer, core: Arc<Core>, event: Event) -> Self {
+    pub(super) fn async_stream(answer: Answer, pool: Arc<Pool>, core: Arc<Core>, event: Event) -> Self {
         Self::new(answer, |stream, limits| {
-            Body::Async(Arc::new(tokio::sync::Mutex::new(stream)), Box::new(Flow::begin(None, limits, core, event)))
+            let flow = Box::new(Flow::begin(None, limits, core, event));
+            Body::Async(Arc::new(tokio::sync::Mutex::new(stream)), flow, pool)
         })
     }
 
@@ -108,7 +110,7 @@ impl Response {
                 }
                 flow
             }
-            Body::Async(stream, flow) => {
+            Body::Async(stream, flow, _pool) => {
                 if let Ok(handle) = super::drive::background::handle() {
                     let _guard = handle.enter();
                     drop(stream);
@@ -312,7 +314,7 @@ impl Response {
     /// Start reading the next chunk of a stream on the running loop.
     fn start_chunk(slf: &Bound<'_, Self>, bridge: &Bound<'_, Bridge>) -> PyResult<Option<PendingChunk>> {
         let (stream, limits) = match &*slf.get().body.lock() {
-            Body::Async(stream, flow) => (stream.clone(), flow.limits),
+            Body::Async(stream, flow, _) => (stream.clone(), flow.limits),
             Body::Sync(..) => return Err(wrong_value("This stream belongs to a Client: use iter_bytes().")),
             Body::Read | Body::Ended => return Ok(None),
         };

@@ -190,6 +190,19 @@ def test_gzip_is_decoded_and_trailing_bytes_are_an_error(client, api):
         client.get("/t")
 
 
+def test_a_zstd_window_above_8_mib_is_refused(client, api):
+    """RFC 8878 §3.1.1.1.2: exponents 13 and 14 above 1 KiB are 8 and 16 MiB."""
+    block = ((1 << 3) | 3).to_bytes(3, "little") + b"z"
+    for exponent, fits in ((13, True), (14, False)):
+        frame = b"\x28\xb5\x2f\xfd\x00" + bytes([exponent << 3]) + block
+        api.on("/x", Reply(200, frame, {"Content-Encoding": "zstd"}))
+        if fits:
+            assert client.get("/x").content == b"z"
+        else:
+            with pytest.raises(botsec.ProtocolError):
+                client.get("/x")
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=300) | st.binary(max_size=200).map(lambda b: b"HTTP/1.1 200 OK\r\n" + b))
 def test_random_bytes_end_in_the_tree(face, hostile, data):

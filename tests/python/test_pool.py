@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import subprocess
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import botsec
 import pytest
 from servers import hostile as acts
 from servers.api import Reply
@@ -70,3 +77,89 @@ def test_many_calls_at_once_leave_connections_that_are_used_again(face, api):
         time.sleep(0.1)
         dialled.append(api.accepted)
     assert dialled[-1] == dialled[1]
+
+
+#: In a process of its own, where nobody else's threads are.
+CLOSES = """
+import asyncio, pathlib, sys, time, botsec
+origin, ca_file, face = sys.argv[1:]
+options = dict(tls=botsec.Tls(ca_file=ca_file), networks="loopback")
+
+def threads():
+    return sorted(task.joinpath("comm").read_text().strip() for task in pathlib.Path("/proc/self/task").iterdir())
+
+async def use():
+    clients = [botsec.AsyncClient(origin, **options) for _ in range(3)]
+    for client in clients:
+        await client.get("/x")
+    for client in clients:
+        await client.aclose()
+
+def once():
+    if face == "async":
+        return asyncio.run(use())
+    clients = [botsec.Client(origin, **options) for _ in range(3)]
+    for client in clients:
+        client.get("/x")
+    for client in clients:
+        client.close()
+
+for _ in range(2):
+    once()
+    end = time.monotonic() + 5
+    while len(threads()) > 1 and time.monotonic() < end:
+        time.sleep(0.01)
+    print(len(threads()), *threads())
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads through /proc")
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_closed_clients_leave_no_connection_and_no_thread(api, authority, kind):
+    command = [sys.executable, "-c", CLOSES, api.origin, authority.ca_file, kind]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    assert [line.split()[0] for line in ran.stdout.splitlines()] == ["1", "1"], ran.stdout
+    assert api.accepted == 6 and api.wait_until(lambda: api.finished == 6)
+
+
+def test_a_stream_outlives_the_close_of_its_client(face, api):
+    api.on("/large", Reply(200, b"a" * 3_000_000))
+    client = face.client(api.origin)
+    with client.stream("GET", "/large") as response:
+        read = len(next(response.iter_bytes()))
+        client.close()
+        read += sum(map(len, response.iter_bytes()))
+    assert read == 3_000_000
+
+
+def test_clients_come_and_go_in_many_threads(api, tls):
+    """The runtime's thread ends and starts again while others use it."""
+
+    async def once():
+        async with botsec.AsyncClient(api.origin, tls=tls, networks="loopback") as client:
+            return (await client.get("/x")).status_code
+
+    def often(_):
+        return [asyncio.run(once()) for _ in range(15)]
+
+    with ThreadPoolExecutor(6) as pool:
+        assert {status for statuses in pool.map(often, range(6)) for status in statuses} == {200}
+
+
+def test_a_slow_reader_holds_the_server_back(face, hostile):
+    sent = []
+
+    def act(server, connection):
+        connection.sendall(acts.OK + b"Content-Length: %d\r\n\r\n" % (256 << 20))
+        with contextlib.suppress(OSError):
+            for _ in range(256):
+                connection.sendall(bytes(1 << 20))
+                sent.append(1)
+
+    server = hostile(act)
+    with face.client(server.origin).stream("GET", "/x") as response:
+        assert next(response.iter_bytes())
+        time.sleep(1)
+        # What the sockets' buffers hold, and little more.
+        assert len(sent) < 24

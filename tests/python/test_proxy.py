@@ -1,5 +1,7 @@
 """An explicit proxy: CONNECT only, TLS to the API end to end, nothing taken from the environment."""
 
+import base64
+
 import botsec
 import pytest
 from servers.proxy import ConnectProxy
@@ -125,3 +127,18 @@ def test_open_web_goes_through_a_proxy_that_is_declared_to_filter(face, proxy):
     with pytest.raises(botsec.AddressBlockedError):
         client.get("https://169.254.169.254/latest/")
     assert proxy.heads == []
+
+
+def test_an_https_proxy_gets_its_credentials_inside_tls(face, api, authority, make_secret):
+    inner = ConnectProxy(authority.server_context())
+    try:
+        url = inner.url.replace("http://127.0.0.1", "https://localhost")
+        client = face.client(api.origin, proxy=botsec.Proxy(url, auth=("me", make_secret(TOKEN))))
+        assert client.get("/x").status_code == 200
+    finally:
+        inner.close()
+    sent = base64.b64encode(f"me:{TOKEN}".encode())
+    assert b"Proxy-Authorization: Basic " + sent in inner.heads[0].replace(
+        b"proxy-authorization: ", b"Proxy-Authorization: "
+    )
+    assert api.last.header("proxy-authorization") is None

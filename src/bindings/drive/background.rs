@@ -1,11 +1,14 @@
-//! Async calls: tokio on one thread of its own, shared by all clients; each client keeps its pool on it.
+//! Async calls: tokio on one thread of its own, shared by all clients; each client keeps its pool on it. The thread ends with the
+//! last pool.
 //!
 //! That thread never attaches to the interpreter.
 
 use std::mem;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
 
 use super::bridge::{collect_rings, ring_untold};
 use crate::error::{Code, Error};
@@ -15,59 +18,121 @@ use crate::transport::{Settings, Transport};
 struct Thread {
     handle: Handle,
     epoch: u64,
+    /// Pools that need it. With the last one it ends.
+    pools: usize,
+    end: oneshot::Sender<()>,
 }
 
 static THREAD: Lock<Option<Thread>> = Lock::new(None);
 
-/// The runtime of async calls; its thread starts with the first one, and again in the child of a fork.
+/// The runtime of async calls; its thread starts with the first pool, and again in the child of a fork.
 pub(in super::super) fn handle() -> Result<Handle, Error> {
-    let mut thread = THREAD.lock();
-    if let Some(running) = thread.as_ref().filter(|thread| thread.epoch == epoch()) {
-        return Ok(running.handle.clone());
+    with_thread(|thread| thread.handle.clone())
+}
+
+fn with_thread<T>(used: impl FnOnce(&mut Thread) -> T) -> Result<T, Error> {
+    let mut held = THREAD.lock();
+    if let Some(running) = held.as_mut().filter(|thread| thread.epoch == epoch()) {
+        return Ok(used(running));
     }
+    let mut thread = start()?;
+    let result = used(&mut thread);
+    // In the child of a fork the old handle points at a thread that is gone: it is forgotten, not dropped.
+    mem::forget(held.replace(thread));
+    Ok(result)
+}
+
+fn start() -> Result<Thread, Error> {
     let failed = |e: std::io::Error| Error::new(Code::TransportConnect).with("reason", e.kind().to_string());
     let mut builder = Builder::new_current_thread();
     let runtime = builder.enable_io().enable_time().on_thread_park(ring_untold).build().map_err(failed)?;
     let handle = runtime.handle().clone();
+    let (end, ended) = oneshot::channel::<()>();
     std::thread::Builder::new()
         .name("botsec".to_owned())
         .spawn(move || {
             collect_rings();
-            runtime.block_on(std::future::pending::<()>())
+            let _ = runtime.block_on(ended);
+            runtime.shutdown_background();
+            ring_untold();
         })
         .map_err(failed)?;
-    // In the child of a fork the old handle points at a thread that is gone: it is forgotten, not dropped.
-    mem::forget(thread.replace(Thread { handle: handle.clone(), epoch: epoch() }));
-    Ok(handle)
+    Ok(Thread { handle, epoch: epoch(), pools: 0, end })
+}
+
+/// A pool on the runtime of async calls, which lives as long as one of them does.
+pub(in super::super) struct Pool {
+    transport: Transport,
+    stay: Stay,
+}
+
+impl Deref for Pool {
+    type Target = Transport;
+
+    fn deref(&self) -> &Transport {
+        &self.transport
+    }
+}
+
+/// A pool's claim on the thread.
+struct Stay {
+    epoch: u64,
+}
+
+impl Stay {
+    fn claim() -> Result<Self, Error> {
+        with_thread(|thread| {
+            thread.pools += 1;
+            Self { epoch: thread.epoch }
+        })
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        if self.epoch != epoch() {
+            return;
+        }
+        let last = {
+            let mut held = THREAD.lock();
+            let pools = held.as_mut().map_or(0, |thread| {
+                thread.pools = thread.pools.saturating_sub(1);
+                thread.pools
+            });
+            if pools == 0 { held.take() } else { None }
+        };
+        if let Some(thread) = last {
+            let _ = thread.end.send(());
+        }
+    }
 }
 
 /// One client's pool on the runtime of async calls.
 #[derive(Default)]
-pub(in super::super) struct Background(Lock<Option<(u64, Arc<Transport>)>>);
+pub(in super::super) struct Background(Lock<Option<Arc<Pool>>>);
 
 impl Background {
     /// The pool, made with the first call.
-    pub(in super::super) fn transport(&self, settings: &Settings) -> Result<Arc<Transport>, Error> {
-        if let Some((made, transport)) = self.0.lock().as_ref()
-            && *made == epoch()
-        {
-            return Ok(transport.clone());
+    pub(in super::super) fn pool(&self, settings: &Settings) -> Result<Arc<Pool>, Error> {
+        if let Some(pool) = self.0.lock().as_ref().filter(|pool| pool.stay.epoch == epoch()) {
+            return Ok(pool.clone());
         }
-        let transport = Arc::new(Transport::new(settings, None)?);
-        let old = self.0.lock().replace((epoch(), transport.clone()));
+        let stay = Stay::claim()?;
+        let pool = Arc::new(Pool { transport: Transport::new(settings, None)?, stay });
+        let old = self.0.lock().replace(pool.clone());
         mem::forget(old);
-        Ok(transport)
+        Ok(pool)
     }
 
     /// Drops the pool; calls in flight keep theirs until they end.
     pub(in super::super) fn clear(&self) {
-        let old = self.0.lock().take();
-        match (old, handle()) {
-            (Some((made, transport)), Ok(handle)) if made == epoch() => {
+        let Some(pool) = self.0.lock().take() else { return };
+        match handle() {
+            Ok(handle) if pool.stay.epoch == epoch() => {
                 let _guard = handle.enter();
-                drop(transport);
+                drop(pool);
             }
-            (old, _) => mem::forget(old),
+            _ => mem::forget(pool),
         }
     }
 }

@@ -13,7 +13,8 @@ KEPT = 1 << 20
 class ConnectProxy:
     """A CONNECT proxy on loopback that remembers what it was asked."""
 
-    def __init__(self):
+    def __init__(self, context=None):
+        self._context = context
         self.heads: list[bytes] = []
         self.passed = b""
         self._sockets: list[socket.socket] = []
@@ -34,6 +35,9 @@ class ConnectProxy:
                 self._start(self._serve, self._sockets[-1])
 
     def _serve(self, client):
+        if self._context is not None:
+            client = self._context.wrap_socket(client, server_side=True)
+            self._sockets.append(client)
         head = b""
         while b"\r\n\r\n" not in head:
             head += client.recv(4096)
