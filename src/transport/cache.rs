@@ -191,8 +191,12 @@ impl Lease {
         if closed {
             discard(slot);
         } else if !idle {
+            // A server may answer early and never read the rest of the request.
             hands.run(async move {
-                let _ = poll_fn(|context| slot.poll_ready(context)).await;
+                let ready = poll_fn(|context| slot.poll_ready(context));
+                if tokio::time::timeout(POOL_IDLE, ready).await.is_err() {
+                    discard(slot);
+                }
             });
         }
     }

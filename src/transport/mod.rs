@@ -1,7 +1,7 @@
 //! Carries one judged hop to its server: the only room that names reqwest, hyper and rustls.
 //!
 //! In goes a [`PermittedRequest`], out come the head and a bounded body stream. Nothing here follows redirects, retries,
-//! reads proxy variables, netrc or cookies. Direct hops go through hyper-util's client, hops through an explicit proxy
+//! reads proxy variables, netrc or cookies. Direct hops go through hyper's connections, hops through an explicit proxy
 //! through reqwest; both share the address guard and one TLS base configuration.
 //!
 //! ```compile_fail
