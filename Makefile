@@ -63,7 +63,9 @@ bench: $(VENV)/.ready
 	rm -rf target/bench-wheels
 	$(BIN)/maturin build --profile wheel --locked --quiet --out target/bench-wheels --interpreter $(BIN)/python
 	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r benches/requirements.txt target/bench-wheels/botsec-*.whl
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r benches/requirements.txt
+	# By force: pip keeps an older build of the same version.
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps target/bench-wheels/botsec-*.whl
 	.venv-bench/bin/python benches/run.py
 
 fmt: $(VENV)/.extras
