@@ -71,12 +71,10 @@ def test_an_answer_before_the_uploads_end_keeps_nobody_waiting(face, hostile):
 
 def test_many_calls_at_once_leave_connections_that_are_used_again(face, api):
     client = face.client(api.origin)
-    dialled = []
     for _ in range(6):
         assert all(response.status_code == 200 for response in face.all([lambda: client.raw.get("/x")] * 16))
         time.sleep(0.1)
-        dialled.append(api.accepted)
-    assert dialled[-1] == dialled[1]
+    assert api.accepted <= 16
 
 
 #: In a process of its own, where nobody else's threads are.
@@ -86,7 +84,13 @@ origin, ca_file, face = sys.argv[1:]
 options = dict(tls=botsec.Tls(ca_file=ca_file), networks="loopback")
 
 def threads():
-    return sorted(task.joinpath("comm").read_text().strip() for task in pathlib.Path("/proc/self/task").iterdir())
+    names = []
+    for task in pathlib.Path("/proc/self/task").iterdir():
+        try:
+            names.append(task.joinpath("comm").read_text().strip())
+        except OSError:  # it ended since the directory was read
+            continue
+    return sorted(names)
 
 async def use():
     clients = [botsec.AsyncClient(origin, **options) for _ in range(3)]
