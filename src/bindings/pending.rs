@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::{AbortHandle, abortable};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
 
 use super::call::{Prepared, Question, SignRequest};
 use super::client::{Core, finish};
@@ -38,10 +39,20 @@ impl<T: Send + 'static> Operation<T> {
         bridge: &Bound<'_, Bridge>,
         work: impl Future<Output = T> + Send + 'static,
     ) -> PyResult<Self> {
-        let handle = background::handle().or_raise(py)?;
+        Self::start(py, bridge, work, false)
+    }
+
+    fn start(
+        py: Python<'_>,
+        bridge: &Bound<'_, Bridge>,
+        work: impl Future<Output = T> + Send + 'static,
+        gather: bool,
+    ) -> PyResult<Self> {
+        let inbox = background::inbox().or_raise(py)?;
         let (future, id, ring) = bridge.get().promise(py)?;
         let slot = Arc::new(Lock::new(None));
-        let task = handle.spawn(fill(slot.clone(), ring, work)).abort_handle();
+        let (work, task) = abortable(fill(slot.clone(), ring, work));
+        Bridge::start(bridge, inbox, Box::pin(work.map(drop)), gather).inspect_err(|_| task.abort())?;
         Ok(Self { future: Some(future.unbind()), bridge: bridge.clone().unbind(), id, task, slot })
     }
 
@@ -103,7 +114,7 @@ impl PendingCall {
             // In a box of its own: the task is moved several times before it runs.
             Box::pin(async move { drive::send(&core.setup, &pool, call, &sketch).await })
         };
-        let operation = Operation::spawn(py, bridge, work)?;
+        let operation = Operation::start(py, bridge, work, pool.multiplexes())?;
         let (feeder, iterable) = body.map_or((None, None), |(feeder, iterable)| (Some(feeder), Some(iterable)));
         let (questions, signers) = questions.map_or((None, Vec::new()), |(receiver, signers)| {
             (Some(Arc::new(tokio::sync::Mutex::new(receiver))), signers)
@@ -174,6 +185,7 @@ impl PendingCall {
                 Py::new(py, Response::async_stream(response, self.pool.clone(), self.core.clone(), outcome.event))
             }
             Ok(response) if first => {
+                self.pool.learn(response.version);
                 finish(py, &self.core, Response::whole(response), outcome.event, self.check.as_ref())
             }
             Ok(response) => Py::new(py, Response::whole(response)),

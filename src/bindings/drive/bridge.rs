@@ -14,6 +14,7 @@ use std::sync::{Arc, Weak};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
+use super::background::{Inbox, Task};
 use crate::fork::Lock;
 
 /// What the runtime's thread sees of a bridge.
@@ -42,6 +43,8 @@ impl Bell {
 
 /// Most results that wait for one ring: a busy runtime must not keep a loop waiting.
 const BATCH: usize = 32;
+/// Operations under way up to which each is started at once: so few gain nothing from waiting for each other.
+const FEW: usize = 3;
 
 thread_local! {
     /// On the runtime's thread: the queues with results that nobody was told of yet. Elsewhere `None`.
@@ -100,6 +103,8 @@ pub(in super::super) struct Bridge {
     ear: Option<TcpStream>,
     next: AtomicU64,
     futures: Lock<HashMap<u64, Py<PyAny>>>,
+    /// Where the tasks are that the runtime's thread was not yet told of.
+    untold: Lock<Option<Arc<Inbox>>>,
     /// A weak reference to the loop, which keeps the bridge alive through its reader.
     home: Py<PyAny>,
 }
@@ -115,6 +120,7 @@ impl Bridge {
             ear,
             next: AtomicU64::new(0),
             futures: Lock::default(),
+            untold: Lock::default(),
             home,
         })
     }
@@ -122,6 +128,14 @@ impl Bridge {
     /// The descriptor to watch.
     fn fileno(&self) -> i64 {
         descriptor(&self.queue.bell, self.ear.as_ref())
+    }
+
+    /// Start what waits to be started. Called by the loop once per turn in which calls began.
+    fn flush(&self) {
+        let untold = self.untold.lock().take();
+        if let Some(inbox) = untold {
+            inbox.ring();
+        }
     }
 
     /// Complete what is done. Called by the loop when the descriptor is readable.
@@ -151,6 +165,23 @@ impl Bridge {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         self.futures.lock().insert(id, future.clone().unbind());
         Ok((future, id, Ring { queue: Arc::downgrade(&self.queue), id }))
+    }
+
+    /// Has the runtime's thread run a task: at once, or to `gather` with the others of this turn of the loop unless few are
+    /// under way.
+    pub(in super::super) fn start(slf: &Bound<'_, Self>, inbox: Arc<Inbox>, task: Task, gather: bool) -> PyResult<()> {
+        let (this, py) = (slf.get(), slf.py());
+        let waiting = inbox.push(task);
+        if !gather || this.futures.lock().len() <= FEW || waiting >= BATCH {
+            inbox.ring();
+            return Ok(());
+        }
+        let scheduled = this.untold.lock().replace(inbox).is_some();
+        if !scheduled {
+            let flush = slf.getattr(pyo3::intern!(py, "flush"))?;
+            this.home.bind(py).call0()?.call_method1(pyo3::intern!(py, "call_soon"), (flush,))?;
+        }
+        Ok(())
     }
 
     /// Forgets a future whose waiter went away.
