@@ -44,6 +44,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<pending::PendingQuestion>()?;
     module.add_class::<call::SignRequest>()?;
     module.add_class::<drive::bridge::Bridge>()?;
+    module.add_class::<drive::promise::Promise>()?;
     auth::register(module)?;
     options::register(module)?;
     module.add_class::<tls::Tls>()?;

@@ -14,6 +14,7 @@ use super::client::{Core, finish};
 use super::convert;
 use super::drive::background::{self, Pool};
 use super::drive::bridge::{Bridge, Ring};
+use super::drive::promise::Promise;
 use super::drive::{self, Sketch, stack::signature};
 use super::error::{Raise, internal, raise_failure, wrong_type};
 use super::log;
@@ -25,7 +26,7 @@ use crate::validate::Feeder;
 
 /// A future with the task that will complete it.
 pub(super) struct Operation<T> {
-    future: Option<Py<PyAny>>,
+    future: Py<Promise>,
     bridge: Py<Bridge>,
     id: u64,
     task: AbortHandle,
@@ -53,11 +54,11 @@ impl<T: Send + 'static> Operation<T> {
         let slot = Arc::new(Lock::new(None));
         let (work, task) = abortable(fill(slot.clone(), ring, work));
         Bridge::start(bridge, inbox, Box::pin(work.map(drop)), gather).inspect_err(|_| task.abort())?;
-        Ok(Self { future: Some(future.unbind()), bridge: bridge.clone().unbind(), id, task, slot })
+        Ok(Self { future, bridge: bridge.clone().unbind(), id, task, slot })
     }
 
-    fn future(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.future.as_ref().map(|future| future.clone_ref(py))
+    fn future(&self, py: Python<'_>) -> Py<Promise> {
+        self.future.clone_ref(py)
     }
 
     /// Stops the task at once and forgets the future; the result when it was there already.
@@ -143,7 +144,7 @@ impl PendingCall {
 impl PendingCall {
     /// The asyncio future; its result says nothing, `finish` does.
     #[getter]
-    fn future(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+    fn future(&self, py: Python<'_>) -> Py<Promise> {
         self.operation.future(py)
     }
 
@@ -246,7 +247,7 @@ pub(super) struct PendingRoom(Operation<Option<mpsc::OwnedPermit<Result<Bytes, (
 impl PendingRoom {
     /// The asyncio future.
     #[getter]
-    fn future(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+    fn future(&self, py: Python<'_>) -> Py<Promise> {
         self.0.future(py)
     }
 
@@ -289,7 +290,7 @@ pub(super) struct PendingQuestion {
 impl PendingQuestion {
     /// The asyncio future.
     #[getter]
-    fn future(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+    fn future(&self, py: Python<'_>) -> Py<Promise> {
         self.operation.future(py)
     }
 
@@ -324,7 +325,7 @@ pub(super) struct PendingChunk(pub(super) Operation<Result<Option<Bytes>, Error>
 impl PendingChunk {
     /// The asyncio future.
     #[getter]
-    fn future(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+    fn future(&self, py: Python<'_>) -> Py<Promise> {
         self.0.future(py)
     }
 

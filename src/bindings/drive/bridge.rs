@@ -15,6 +15,7 @@ use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
 use super::background::{Inbox, Task};
+use super::promise::{self, Promise};
 use crate::fork::Lock;
 
 /// What the runtime's thread sees of a bridge.
@@ -102,7 +103,7 @@ pub(in super::super) struct Bridge {
     queue: Arc<Queue>,
     ear: Option<TcpStream>,
     next: AtomicU64,
-    futures: Lock<HashMap<u64, Py<PyAny>>>,
+    futures: Lock<HashMap<u64, Py<Promise>>>,
     /// Where the tasks are that the runtime's thread was not yet told of.
     untold: Lock<Option<Arc<Inbox>>>,
     /// A weak reference to the loop, which keeps the bridge alive through its reader.
@@ -140,18 +141,19 @@ impl Bridge {
 
     /// Complete what is done. Called by the loop when the descriptor is readable.
     fn drain(&self, py: Python<'_>) -> PyResult<()> {
+        let in_task = promise::in_task(py)?;
         self.hush();
         // Rings that come from here on find the bell silent and ring it again.
         self.queue.ringing.store(false, Ordering::Release);
         let done = std::mem::take(&mut *self.queue.done.lock());
-        for id in done {
+        let mut done = done.into_iter();
+        while let Some(id) = done.next() {
             let future = self.futures.lock().remove(&id);
             let Some(future) = future else { continue };
-            let future = future.bind(py);
-            if let Err(refused) = future.call_method1(pyo3::intern!(py, "set_result"), (py.None(),))
-                && !future.call_method0(pyo3::intern!(py, "done"))?.is_truthy()?
-            {
-                return Err(refused);
+            if let Err(stop) = Promise::complete(future.bind(py), in_task) {
+                // Ctrl-C in a task, for one: it ends this turn of the loop, and the others are completed in the next.
+                done.for_each(|id| self.queue.clone().push(id));
+                return Err(stop);
             }
         }
         Ok(())
@@ -160,10 +162,10 @@ impl Bridge {
 
 impl Bridge {
     /// A future of this loop, and what completes it.
-    pub(in super::super) fn promise<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, u64, Ring)> {
-        let future = self.home.bind(py).call0()?.call_method0(pyo3::intern!(py, "create_future"))?;
+    pub(in super::super) fn promise(&self, py: Python<'_>) -> PyResult<(Py<Promise>, u64, Ring)> {
+        let future = Py::new(py, Promise::new(self.home.clone_ref(py)))?;
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        self.futures.lock().insert(id, future.clone().unbind());
+        self.futures.lock().insert(id, future.clone_ref(py));
         Ok((future, id, Ring { queue: Arc::downgrade(&self.queue), id }))
     }
 

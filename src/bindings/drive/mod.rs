@@ -2,6 +2,7 @@
 
 pub(super) mod background;
 pub(super) mod bridge;
+pub(super) mod promise;
 pub(super) mod stack;
 
 use std::future::Future;
