@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use botsec::headers;
+use botsec::headers::{self, Dialect};
 use http::{HeaderMap, HeaderValue};
 
 /// A century, and the second that a fraction may add.
@@ -33,7 +33,11 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     if let Some(wait) = headers::retry_after_of(&fields, now) {
         assert!(wait <= LONGEST);
     }
-    for quota in headers::quotas(&fields, now) {
-        assert!(quota.reset.is_none_or(|reset| reset <= LONGEST));
+    let status = [200, 403, 429, 503, 529][usize::from(data.first().copied().unwrap_or(0)) % 5];
+    for dialect in Dialect::names().filter_map(Dialect::named) {
+        let mut told = dialect.read(status, &fields, now);
+        dialect.conclude(&mut told, status, Some(data));
+        assert!(told.retry_after.is_none_or(|wait| wait <= LONGEST));
+        assert!(told.quotas.iter().all(|quota| quota.reset.is_none_or(|reset| reset <= LONGEST)));
     }
 });

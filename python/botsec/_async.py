@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from botsec import _core
-    from botsec._base import Auth, Check, Content, Files, Headers, Params, Progress
+    from botsec._base import Auth, Check, Content, Files, Headers, Params, Priority, Progress
     from botsec._core import Response, Timeout
 
 __all__ = ["AsyncClient"]
@@ -44,7 +44,9 @@ class AsyncClient(Base):
         timeout: Timeout | float | timedelta | None = None,
         max_response_bytes: int | None = None,
         check: Check = True,
-        idempotency_key: str | None = None,
+        idempotency_key: str | bool | None = None,
+        priority: Priority = "normal",
+        weight: int = 1,
         progress: Progress | None = None,
     ) -> Response:
         """Send a request through the policy."""
@@ -52,7 +54,7 @@ class AsyncClient(Base):
             content, files = watch(content, files, progress)
         # fmt: off
         return await _run(
-            self._core, method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
+            self._core, method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -67,12 +69,14 @@ class AsyncClient(Base):
         timeout: Timeout | float | timedelta | None = None,
         max_response_bytes: int | None = None,
         check: Check = True,
-        idempotency_key: str | None = None,
+        idempotency_key: str | bool | None = None,
+        priority: Priority = "normal",
+        weight: int = 1,
     ) -> Response:
         """Send a GET request through the policy."""
         # fmt: off
         return await _run(
-            self._core, "GET", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
+            self._core, "GET", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -91,7 +95,9 @@ class AsyncClient(Base):
         timeout: Timeout | float | timedelta | None = None,
         max_response_bytes: int | None = None,
         check: Check = True,
-        idempotency_key: str | None = None,
+        idempotency_key: str | bool | None = None,
+        priority: Priority = "normal",
+        weight: int = 1,
         progress: Progress | None = None,
     ) -> Response:
         """Send a POST request through the policy."""
@@ -99,7 +105,7 @@ class AsyncClient(Base):
             content, files = watch(content, files, progress)
         # fmt: off
         return await _run(
-            self._core, "POST", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
+            self._core, "POST", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -118,7 +124,9 @@ class AsyncClient(Base):
         timeout: Timeout | float | timedelta | None = None,
         max_response_bytes: int | None = None,
         check: Check = True,
-        idempotency_key: str | None = None,
+        idempotency_key: str | bool | None = None,
+        priority: Priority = "normal",
+        weight: int = 1,
         progress: Progress | None = None,
     ) -> Response:
         """Send a PUT request through the policy."""
@@ -126,7 +134,7 @@ class AsyncClient(Base):
             content, files = watch(content, files, progress)
         # fmt: off
         return await _run(
-            self._core, "PUT", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
+            self._core, "PUT", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -145,7 +153,9 @@ class AsyncClient(Base):
         timeout: Timeout | float | timedelta | None = None,
         max_response_bytes: int | None = None,
         check: Check = True,
-        idempotency_key: str | None = None,
+        idempotency_key: str | bool | None = None,
+        priority: Priority = "normal",
+        weight: int = 1,
         progress: Progress | None = None,
     ) -> Response:
         """Send a PATCH request through the policy."""
@@ -153,7 +163,7 @@ class AsyncClient(Base):
             content, files = watch(content, files, progress)
         # fmt: off
         return await _run(
-            self._core, "PATCH", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
+            self._core, "PATCH", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -172,12 +182,14 @@ class AsyncClient(Base):
         timeout: Timeout | float | timedelta | None = None,
         max_response_bytes: int | None = None,
         check: Check = True,
-        idempotency_key: str | None = None,
+        idempotency_key: str | bool | None = None,
+        priority: Priority = "normal",
+        weight: int = 1,
     ) -> Response:
         """Send a DELETE request through the policy."""
         # fmt: off
         return await _run(
-            self._core, "DELETE", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
+            self._core, "DELETE", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -192,12 +204,14 @@ class AsyncClient(Base):
         timeout: Timeout | float | timedelta | None = None,
         max_response_bytes: int | None = None,
         check: Check = True,
-        idempotency_key: str | None = None,
+        idempotency_key: str | bool | None = None,
+        priority: Priority = "normal",
+        weight: int = 1,
     ) -> Response:
         """Send a HEAD request through the policy."""
         # fmt: off
         return await _run(
-            self._core, "HEAD", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
+            self._core, "HEAD", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -212,12 +226,14 @@ class AsyncClient(Base):
         timeout: Timeout | float | timedelta | None = None,
         max_response_bytes: int | None = None,
         check: Check = True,
-        idempotency_key: str | None = None,
+        idempotency_key: str | bool | None = None,
+        priority: Priority = "normal",
+        weight: int = 1,
     ) -> Response:
         """Send an OPTIONS request through the policy."""
         # fmt: off
         return await _run(
-            self._core, "OPTIONS", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
+            self._core, "OPTIONS", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -237,13 +253,15 @@ class AsyncClient(Base):
         timeout: Timeout | float | timedelta | None = None,
         max_response_bytes: int | None = None,
         check: Check = True,
-        idempotency_key: str | None = None,
+        idempotency_key: str | bool | None = None,
+        priority: Priority = "normal",
+        weight: int = 1,
     ) -> AsyncStream:
         """Send a request and read its answer in pieces: `async with client.stream(...) as response`."""
         # fmt: off
         return AsyncStream(
             self._core,
-            (method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, True),  # noqa: E501
+            (method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, True),  # noqa: E501
         )
         # fmt: on
 

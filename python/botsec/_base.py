@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Files: TypeAlias = Mapping[str, Any]
     Auth: TypeAlias = Bearer | Basic | ApiKey | PathToken | Any | Sequence[Any]
     Check: TypeAlias = bool | Callable[[Response], object]
+    Priority: TypeAlias = Literal["interactive", "normal", "bulk"]
     Progress: TypeAlias = Callable[[int, int | None], object]
     Networks: TypeAlias = str | Sequence[str] | Mapping[str, str | Sequence[str]]
 
@@ -229,8 +230,12 @@ class Base:
         )
         return client
 
-    def stats(self) -> dict[str, int | float]:
-        """Return counters: calls, failures, refusals, attempts, redirects, queued_s."""
+    def stats(self) -> dict[str, Any]:
+        """Return counters: calls, failures, refusals, attempts, redirects, queued_s, and what is known of each host.
+
+        `hosts` maps each host that was called to its circuit (`"closed"`, `"open"`, `"half_open"`), the requests under
+        way, the most that may be, and the calls that wait in the queue.
+        """
         return self._core.stats()
 
     def __repr__(self) -> str:

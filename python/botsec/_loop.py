@@ -4,7 +4,7 @@ import asyncio
 import socket
 import weakref
 
-from botsec._core import Bridge
+from botsec._core import Bridge, Throttle
 
 _bridges: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Bridge]" = weakref.WeakKeyDictionary()
 
@@ -37,6 +37,17 @@ def _attach(loop: asyncio.AbstractEventLoop) -> Bridge:
         _listeners[loop] = task
     _bridges[loop] = made
     return made
+
+
+async def place(throttle: Throttle, weight: int, priority: str) -> None:
+    """Wait for a place in the queue of `throttle`."""
+    pending = throttle.start(bridge(), weight, priority)
+    try:
+        await pending.future
+    except BaseException:
+        pending.cancel()
+        raise
+    pending.finish()
 
 
 _listeners: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]]" = weakref.WeakKeyDictionary()

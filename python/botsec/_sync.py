@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from botsec import _core
-    from botsec._base import Auth, Check, Content, Files, Headers, Params, Progress
+    from botsec._base import Auth, Check, Content, Files, Headers, Params, Priority, Progress
     from botsec._core import Response, Timeout
 
 __all__ = ["Client"]
@@ -44,7 +44,9 @@ class Client(Base):
         timeout: Timeout | float | timedelta | None = None,
         max_response_bytes: int | None = None,
         check: Check = True,
-        idempotency_key: str | None = None,
+        idempotency_key: str | bool | None = None,
+        priority: Priority = "normal",
+        weight: int = 1,
         progress: Progress | None = None,
     ) -> Response:
         """Send a request through the policy.
@@ -65,7 +67,10 @@ class Client(Base):
             max_response_bytes: Most decoded bytes of the body.
             check: True raises `StatusError` for a final status outside 200 to 299, False never, a callable decides on
                 the response.
-            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe.
+            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe;
+                True makes one per call.
+            priority: "interactive" goes first, "bulk" last, and nobody waits for ever.
+            weight: How many requests it counts as under the client's own limits.
             progress: Called with the bytes sent so far and their total, None where that is not known. Such a body is
                 sent once, without retries.
 
@@ -83,7 +88,7 @@ class Client(Base):
             content, files = watch(content, files, progress)
         # fmt: off
         return self._core.request(
-            method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
+            method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -98,7 +103,9 @@ class Client(Base):
         timeout: Timeout | float | timedelta | None = None,
         max_response_bytes: int | None = None,
         check: Check = True,
-        idempotency_key: str | None = None,
+        idempotency_key: str | bool | None = None,
+        priority: Priority = "normal",
+        weight: int = 1,
     ) -> Response:
         """Send a GET request through the policy.
 
@@ -113,7 +120,10 @@ class Client(Base):
             max_response_bytes: Most decoded bytes of the body.
             check: True raises `StatusError` for a final status outside 200 to 299, False never, a callable decides on
                 the response.
-            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe.
+            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe;
+                True makes one per call.
+            priority: "interactive" goes first, "bulk" last, and nobody waits for ever.
+            weight: How many requests it counts as under the client's own limits.
 
         Returns:
             The response. Its text is untrusted: pass it through `botsec.escape` before showing it.
@@ -127,7 +137,7 @@ class Client(Base):
         """
         # fmt: off
         return self._core.request(
-            "GET", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
+            "GET", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -146,7 +156,9 @@ class Client(Base):
         timeout: Timeout | float | timedelta | None = None,
         max_response_bytes: int | None = None,
         check: Check = True,
-        idempotency_key: str | None = None,
+        idempotency_key: str | bool | None = None,
+        priority: Priority = "normal",
+        weight: int = 1,
         progress: Progress | None = None,
     ) -> Response:
         """Send a POST request through the policy.
@@ -166,7 +178,10 @@ class Client(Base):
             max_response_bytes: Most decoded bytes of the body.
             check: True raises `StatusError` for a final status outside 200 to 299, False never, a callable decides on
                 the response.
-            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe.
+            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe;
+                True makes one per call.
+            priority: "interactive" goes first, "bulk" last, and nobody waits for ever.
+            weight: How many requests it counts as under the client's own limits.
             progress: Called with the bytes sent so far and their total, None where that is not known. Such a body is
                 sent once, without retries.
 
@@ -184,7 +199,7 @@ class Client(Base):
             content, files = watch(content, files, progress)
         # fmt: off
         return self._core.request(
-            "POST", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
+            "POST", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -203,7 +218,9 @@ class Client(Base):
         timeout: Timeout | float | timedelta | None = None,
         max_response_bytes: int | None = None,
         check: Check = True,
-        idempotency_key: str | None = None,
+        idempotency_key: str | bool | None = None,
+        priority: Priority = "normal",
+        weight: int = 1,
         progress: Progress | None = None,
     ) -> Response:
         """Send a PUT request through the policy.
@@ -223,7 +240,10 @@ class Client(Base):
             max_response_bytes: Most decoded bytes of the body.
             check: True raises `StatusError` for a final status outside 200 to 299, False never, a callable decides on
                 the response.
-            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe.
+            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe;
+                True makes one per call.
+            priority: "interactive" goes first, "bulk" last, and nobody waits for ever.
+            weight: How many requests it counts as under the client's own limits.
             progress: Called with the bytes sent so far and their total, None where that is not known. Such a body is
                 sent once, without retries.
 
@@ -241,7 +261,7 @@ class Client(Base):
             content, files = watch(content, files, progress)
         # fmt: off
         return self._core.request(
-            "PUT", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
+            "PUT", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -260,7 +280,9 @@ class Client(Base):
         timeout: Timeout | float | timedelta | None = None,
         max_response_bytes: int | None = None,
         check: Check = True,
-        idempotency_key: str | None = None,
+        idempotency_key: str | bool | None = None,
+        priority: Priority = "normal",
+        weight: int = 1,
         progress: Progress | None = None,
     ) -> Response:
         """Send a PATCH request through the policy.
@@ -280,7 +302,10 @@ class Client(Base):
             max_response_bytes: Most decoded bytes of the body.
             check: True raises `StatusError` for a final status outside 200 to 299, False never, a callable decides on
                 the response.
-            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe.
+            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe;
+                True makes one per call.
+            priority: "interactive" goes first, "bulk" last, and nobody waits for ever.
+            weight: How many requests it counts as under the client's own limits.
             progress: Called with the bytes sent so far and their total, None where that is not known. Such a body is
                 sent once, without retries.
 
@@ -298,7 +323,7 @@ class Client(Base):
             content, files = watch(content, files, progress)
         # fmt: off
         return self._core.request(
-            "PATCH", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
+            "PATCH", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -317,7 +342,9 @@ class Client(Base):
         timeout: Timeout | float | timedelta | None = None,
         max_response_bytes: int | None = None,
         check: Check = True,
-        idempotency_key: str | None = None,
+        idempotency_key: str | bool | None = None,
+        priority: Priority = "normal",
+        weight: int = 1,
     ) -> Response:
         """Send a DELETE request through the policy.
 
@@ -336,7 +363,10 @@ class Client(Base):
             max_response_bytes: Most decoded bytes of the body.
             check: True raises `StatusError` for a final status outside 200 to 299, False never, a callable decides on
                 the response.
-            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe.
+            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe;
+                True makes one per call.
+            priority: "interactive" goes first, "bulk" last, and nobody waits for ever.
+            weight: How many requests it counts as under the client's own limits.
 
         Returns:
             The response. Its text is untrusted: pass it through `botsec.escape` before showing it.
@@ -350,7 +380,7 @@ class Client(Base):
         """
         # fmt: off
         return self._core.request(
-            "DELETE", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
+            "DELETE", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -365,7 +395,9 @@ class Client(Base):
         timeout: Timeout | float | timedelta | None = None,
         max_response_bytes: int | None = None,
         check: Check = True,
-        idempotency_key: str | None = None,
+        idempotency_key: str | bool | None = None,
+        priority: Priority = "normal",
+        weight: int = 1,
     ) -> Response:
         """Send a HEAD request through the policy.
 
@@ -380,7 +412,10 @@ class Client(Base):
             max_response_bytes: Most decoded bytes of the body.
             check: True raises `StatusError` for a final status outside 200 to 299, False never, a callable decides on
                 the response.
-            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe.
+            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe;
+                True makes one per call.
+            priority: "interactive" goes first, "bulk" last, and nobody waits for ever.
+            weight: How many requests it counts as under the client's own limits.
 
         Returns:
             The response. Its text is untrusted: pass it through `botsec.escape` before showing it.
@@ -394,7 +429,7 @@ class Client(Base):
         """
         # fmt: off
         return self._core.request(
-            "HEAD", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
+            "HEAD", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -409,7 +444,9 @@ class Client(Base):
         timeout: Timeout | float | timedelta | None = None,
         max_response_bytes: int | None = None,
         check: Check = True,
-        idempotency_key: str | None = None,
+        idempotency_key: str | bool | None = None,
+        priority: Priority = "normal",
+        weight: int = 1,
     ) -> Response:
         """Send an OPTIONS request through the policy.
 
@@ -424,7 +461,10 @@ class Client(Base):
             max_response_bytes: Most decoded bytes of the body.
             check: True raises `StatusError` for a final status outside 200 to 299, False never, a callable decides on
                 the response.
-            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe.
+            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe;
+                True makes one per call.
+            priority: "interactive" goes first, "bulk" last, and nobody waits for ever.
+            weight: How many requests it counts as under the client's own limits.
 
         Returns:
             The response. Its text is untrusted: pass it through `botsec.escape` before showing it.
@@ -438,7 +478,7 @@ class Client(Base):
         """
         # fmt: off
         return self._core.request(
-            "OPTIONS", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, False,  # noqa: E501
+            "OPTIONS", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -458,7 +498,9 @@ class Client(Base):
         timeout: Timeout | float | timedelta | None = None,
         max_response_bytes: int | None = None,
         check: Check = True,
-        idempotency_key: str | None = None,
+        idempotency_key: str | bool | None = None,
+        priority: Priority = "normal",
+        weight: int = 1,
     ) -> SyncStream:
         """Send a request and read its answer in pieces: `with client.stream(...) as response`.
 
@@ -478,7 +520,10 @@ class Client(Base):
             max_response_bytes: Most decoded bytes of the body.
             check: True raises `StatusError` for a final status outside 200 to 299, False never, a callable decides on
                 the response.
-            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe.
+            idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe;
+                True makes one per call.
+            priority: "interactive" goes first, "bulk" last, and nobody waits for ever.
+            weight: How many requests it counts as under the client's own limits.
 
         Returns:
             A context manager of the response. `timeout` ends with the head of the answer; then the read limit
@@ -494,7 +539,7 @@ class Client(Base):
         # fmt: off
         return SyncStream(
             self._core,
-            (method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, True),  # noqa: E501
+            (method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, True),  # noqa: E501
         )
         # fmt: on
 

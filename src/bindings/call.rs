@@ -13,7 +13,7 @@ use super::auth::Proofs;
 use super::client::Core;
 use super::convert::{self, type_name};
 use super::error::{Raise, wrong_type, wrong_value};
-use super::{json, multipart, options};
+use super::{json, multipart, options, throttle};
 use crate::error::{Code, Error};
 use crate::pipeline::{self, Call, Options};
 use crate::secret::{Form, Piece, Text};
@@ -34,7 +34,9 @@ pub(super) struct Arguments<'a, 'py> {
     pub(super) timeout: Option<&'a Bound<'py, PyAny>>,
     pub(super) max_response_bytes: Option<u64>,
     pub(super) check: &'a Bound<'py, PyAny>,
-    pub(super) idempotency_key: Option<&'a str>,
+    pub(super) idempotency_key: Option<&'a Bound<'py, PyAny>>,
+    pub(super) priority: &'a str,
+    pub(super) weight: u32,
 }
 
 /// A call ready to be driven.
@@ -137,7 +139,7 @@ impl Prepared {
                 headers,
                 body,
                 content_type,
-                idempotency_key: given.idempotency_key.map(str::to_owned),
+                idempotency_key: idempotency_key(given.idempotency_key)?,
             },
             options: Options {
                 timeout,
@@ -146,6 +148,8 @@ impl Prepared {
                 auth,
                 check: status_check,
                 stream,
+                priority: throttle::priority(given.priority)?,
+                weight: throttle::weight(given.weight)?,
             },
             signers: port,
         });
@@ -198,6 +202,17 @@ fn check(given: &Bound<'_, PyAny>) -> PyResult<(Option<Py<PyAny>>, bool)> {
         return Ok((Some(given.clone().unbind()), false));
     }
     Err(wrong_type("`check` takes True, False or a callable that decides on the response."))
+}
+
+/// A key as given, or one of our own for the whole call.
+fn idempotency_key(given: Option<&Bound<'_, PyAny>>) -> PyResult<Option<String>> {
+    let Some(given) = given.filter(|given| !given.is_none()) else { return Ok(None) };
+    if let Ok(wanted) = given.cast::<PyBool>() {
+        return wanted.is_true().then(convert::unique_key).transpose();
+    }
+    let key =
+        given.cast::<PyString>().map_err(|_| wrong_type("`idempotency_key` takes a str, or True for a new one."))?;
+    Ok(Some(convert::text(key)))
 }
 
 type BodyParts = (Body, Option<HeaderValue>, Option<(Feeder, Py<PyAny>)>);

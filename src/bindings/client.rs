@@ -14,7 +14,7 @@ use super::error::{Raise, raise, raise_failure};
 use super::pending::PendingCall;
 use super::response::Response;
 use super::secret::PySecret;
-use super::{log, options};
+use super::{log, options, throttle};
 use crate::client::{Parts, Routes, Scope};
 use crate::error::{Code, Error};
 use crate::observe::Event;
@@ -83,7 +83,7 @@ impl Client {
     }
 
     /// Send one call and wait for its response.
-    #[pyo3(signature = (method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, stream))]
+    #[pyo3(signature = (method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, stream))]
     #[expect(
         clippy::too_many_arguments,
         reason = "the verbs' own parameters, passed by position because that is fastest"
@@ -104,7 +104,9 @@ impl Client {
         timeout: Option<&Bound<'py, PyAny>>,
         max_response_bytes: Option<u64>,
         check: &Bound<'py, PyAny>,
-        idempotency_key: Option<&str>,
+        idempotency_key: Option<&Bound<'py, PyAny>>,
+        priority: &str,
+        weight: u32,
         stream: bool,
     ) -> PyResult<Py<Response>> {
         let given = Arguments {
@@ -122,6 +124,8 @@ impl Client {
             max_response_bytes,
             check,
             idempotency_key,
+            priority,
+            weight,
         };
         let prepared = self.prepare(py, &given, stream)?;
         let check = prepared.check.as_ref().map(|check| check.clone_ref(py));
@@ -150,7 +154,7 @@ impl Client {
     }
 
     /// Start one call on the running loop.
-    #[pyo3(signature = (bridge, method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, stream))]
+    #[pyo3(signature = (bridge, method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, stream))]
     #[expect(
         clippy::too_many_arguments,
         reason = "the verbs' own parameters, passed by position because that is fastest"
@@ -172,7 +176,9 @@ impl Client {
         timeout: Option<&Bound<'py, PyAny>>,
         max_response_bytes: Option<u64>,
         check: &Bound<'py, PyAny>,
-        idempotency_key: Option<&str>,
+        idempotency_key: Option<&Bound<'py, PyAny>>,
+        priority: &str,
+        weight: u32,
         stream: bool,
     ) -> PyResult<PendingCall> {
         let given = Arguments {
@@ -190,6 +196,8 @@ impl Client {
             max_response_bytes,
             check,
             idempotency_key,
+            priority,
+            weight,
         };
         let prepared = self.prepare(py, &given, stream)?;
         PendingCall::start(py, self.0.clone(), bridge, prepared)
@@ -216,6 +224,7 @@ impl Client {
         stats.set_item("attempts", reading.attempts)?;
         stats.set_item("redirects", reading.redirects)?;
         stats.set_item("queued_s", reading.queued_us as f64 / 1e6)?;
+        stats.set_item("hosts", throttle::hosts(py, &self.0.setup)?)?;
         Ok(stats)
     }
 

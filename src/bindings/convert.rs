@@ -7,6 +7,7 @@ use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, Py
 
 use super::error::{wrong_type, wrong_value};
 use super::secret::PySecret;
+use crate::clock;
 use crate::validate::{Leaf, Value, header};
 
 /// The name of a value's type, for messages.
@@ -219,4 +220,16 @@ pub(super) fn buffer(given: &Bound<'_, PyAny>) -> PyResult<Option<bytes::Bytes>>
         return Ok(bytes.cast::<PyBytes>().ok().map(|bytes| bytes::Bytes::copy_from_slice(bytes.as_bytes())));
     }
     Ok(None)
+}
+
+/// A key that nobody had before: a UUID of version 4 (RFC 9562 §5.4).
+pub(super) fn unique_key() -> PyResult<String> {
+    let mut bytes = [0u8; 16];
+    clock::random_bytes(&mut bytes).map_err(|_| wrong_value("The system has no random source for a key."))?;
+    let mut number = u128::from_be_bytes(bytes);
+    number = number & !(0xF << 76) | (4 << 76);
+    number = number & !(0x3 << 62) | (2 << 62);
+    let hex = format!("{number:032x}");
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    Ok([part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-"))
 }

@@ -18,6 +18,7 @@ mod pending;
 mod proxy;
 mod response;
 mod secret;
+mod throttle;
 mod tls;
 
 use pyo3::prelude::*;
@@ -47,6 +48,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<drive::promise::Promise>()?;
     auth::register(module)?;
     options::register(module)?;
+    throttle::register(module)?;
     module.add_class::<tls::Tls>()?;
     module.add_class::<proxy::Proxy>()?;
     escape::register(module)?;

@@ -1,4 +1,4 @@
-//! The value objects `Timeout`, `Retry` and `Throttle`, and how a client's options are read.
+//! The value objects `Timeout` and `Retry`, and how a client's options are read.
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
 
 use super::convert::{self, seconds, strings, text, type_name};
 use super::error::{wrong_type, wrong_value};
+use super::throttle::{MAX_QUEUE, MAX_WAIT, Throttle};
 use super::{proxy, tls};
 use crate::client::{Options, Scope};
 use crate::pipeline::Times;
@@ -27,10 +28,6 @@ const BODY: u64 = 32 * 1024 * 1024;
 const OPEN_BODY: u64 = 2 * 1024 * 1024;
 /// 10 s for pages from strangers.
 const OPEN_TOTAL: Duration = Duration::from_secs(10);
-/// Five minutes in the queue.
-const MAX_WAIT: Duration = Duration::from_secs(300);
-/// Ten thousand waiters.
-const MAX_QUEUE: usize = 10_000;
 
 /// Time limits of a call, in seconds.
 ///
@@ -152,49 +149,6 @@ impl Retry {
     }
 }
 
-/// How fast requests leave.
-///
-/// Args:
-///     limits: Limits such as `"50/s"` or `["5/s", "100/m"]`, beside what the API's headers say.
-///     max_wait: Longest wait in the queue, in seconds; 300 unless given.
-///     max_queue: Most waiters; 10,000 unless given.
-///     key: Names a bucket of its own; clients with equal origin, secret and key share one bucket.
-#[pyclass(frozen, module = "botsec")]
-pub(super) struct Throttle {
-    limits: Vec<String>,
-    max_wait: Duration,
-    max_queue: usize,
-    key: Option<String>,
-}
-
-#[pymethods]
-impl Throttle {
-    #[new]
-    #[pyo3(signature = (limits=None, *, max_wait=None, max_queue=10_000, key=None))]
-    fn new(
-        limits: Option<&Bound<'_, PyAny>>,
-        max_wait: Option<&Bound<'_, PyAny>>,
-        max_queue: usize,
-        key: Option<String>,
-    ) -> PyResult<Self> {
-        Ok(Self {
-            limits: limits.map_or(Ok(Vec::new()), |limits| strings(limits, "limits"))?,
-            max_wait: max_wait.map_or(Ok(MAX_WAIT), |wait| seconds(wait, "max_wait"))?,
-            max_queue,
-            key,
-        })
-    }
-
-    fn __repr__(&self) -> String {
-        format!(
-            "Throttle(limits={:?}, max_wait={}, max_queue={})",
-            self.limits,
-            self.max_wait.as_secs_f64(),
-            self.max_queue
-        )
-    }
-}
-
 /// `timeout=` of one call: the total and the longest silence.
 pub(super) fn call_timeout(
     given: Option<&Bound<'_, PyAny>>,
@@ -259,6 +213,8 @@ pub(super) fn read(given: &Bound<'_, PyDict>, scope: Scope, auth: Vec<Auth>) -> 
         max_wait: throttle.map_or(MAX_WAIT, |throttle| throttle.max_wait),
         max_queue: throttle.map_or(MAX_QUEUE, |throttle| throttle.max_queue),
         throttle_key: throttle.and_then(|throttle| throttle.key.clone()),
+        per_route: throttle.is_some_and(|throttle| throttle.per_route),
+        dialect: throttle.and_then(|throttle| throttle.dialect),
         rules: get("retry")?.map_or(Ok(Rules::default()), |value| rules(&value))?,
         times,
         tls: get("tls")?.map_or(Ok(transport::Tls::default()), |value| tls::read(&value))?,
@@ -325,6 +281,5 @@ fn networks(given: &Bound<'_, PyAny>) -> PyResult<Vec<(Option<String>, Vec<Strin
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Timeout>()?;
-    module.add_class::<Retry>()?;
-    module.add_class::<Throttle>()
+    module.add_class::<Retry>()
 }

@@ -57,18 +57,18 @@ impl<T: Send + 'static> Operation<T> {
         Ok(Self { future, bridge: bridge.clone().unbind(), id, task, slot })
     }
 
-    fn future(&self, py: Python<'_>) -> Py<Promise> {
+    pub(super) fn future(&self, py: Python<'_>) -> Py<Promise> {
         self.future.clone_ref(py)
     }
 
     /// Stops the task at once and forgets the future; the result when it was there already.
-    fn cancel(&self) -> Option<T> {
+    pub(super) fn cancel(&self) -> Option<T> {
         self.task.abort();
         self.bridge.get().forget(self.id);
         self.take()
     }
 
-    fn take(&self) -> Option<T> {
+    pub(super) fn take(&self) -> Option<T> {
         self.slot.lock().take()
     }
 }

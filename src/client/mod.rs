@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::error::{Code, Error};
 use crate::fork::Lock;
+use crate::headers::Dialect;
 use crate::pipeline::{Setup, ThrottleSetup, Times};
 use crate::policy::hosts::HostRule;
 use crate::policy::route::Pattern;
@@ -44,6 +45,10 @@ pub struct Options {
     pub max_queue: usize,
     /// Names a throttle bucket of its own.
     pub throttle_key: Option<String>,
+    /// Whether the limits hold for each route by itself.
+    pub per_route: bool,
+    /// How the API tells its quota; known from the host unless given.
+    pub dialect: Option<Dialect>,
     /// When to try again.
     pub rules: Rules,
     /// Time limits.
@@ -112,8 +117,14 @@ impl Options {
             local_address: self.local_address,
             proxy: self.proxy,
         };
-        let throttle =
-            ThrottleSetup { limits, max_wait: self.max_wait, max_queue: self.max_queue, key: self.throttle_key };
+        let throttle = ThrottleSetup {
+            limits,
+            max_wait: self.max_wait,
+            max_queue: self.max_queue,
+            key: self.throttle_key,
+            per_route: self.per_route,
+            dialect: self.dialect,
+        };
         let setup = Setup::new(
             policy,
             self.auth,

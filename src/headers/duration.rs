@@ -51,7 +51,7 @@ pub(super) fn seconds(text: &str) -> Option<Duration> {
     decimal(text).map(|wait| wait.min(FOR_EVER))
 }
 
-fn decimal(text: &str) -> Option<Duration> {
+pub(super) fn decimal(text: &str) -> Option<Duration> {
     let (whole, fraction) = text.split_once('.').map_or((text, None), |(whole, fraction)| (whole, Some(fraction)));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     if !digits(whole) || fraction.is_some_and(|fraction| !digits(fraction)) {
@@ -63,6 +63,11 @@ fn decimal(text: &str) -> Option<Duration> {
         padded.parse().unwrap_or(0)
     });
     whole.checked_add(Duration::from_nanos(nanos))
+}
+
+/// A count; `599.0` is one, `-1` means unknown and is none.
+pub(super) fn whole(text: &str) -> Option<u64> {
+    seconds(text.trim()).map(|number| number.as_secs())
 }
 
 /// The wait that a whole answer asks for: every `Retry-After` line and the vendors' millisecond forms; the longest counts.
@@ -92,18 +97,20 @@ pub(super) fn reset(text: &str, now: SystemTime) -> Option<Duration> {
         return rfc3339(text)?.duration_since(now).map_or(Some(Duration::ZERO), |wait| Some(wait.min(FOR_EVER)));
     }
     if let Some(number) = decimal(text) {
-        let epoch = |since: Duration| {
-            let at = SystemTime::UNIX_EPOCH.checked_add(since);
-            at.map_or(FOR_EVER, |at| at.duration_since(now).unwrap_or(Duration::ZERO).min(FOR_EVER))
-        };
         // No quota window is thirty years long: numbers of that size are dates.
         return match number.as_secs() {
             0..=1_000_000_000 => Some(number),
-            1_000_000_001..=1_000_000_000_000 => Some(epoch(number)),
-            _ => Some(epoch(number / 1000)),
+            1_000_000_001..=1_000_000_000_000 => Some(until_epoch(number, now)),
+            _ => Some(until_epoch(number / 1000, now)),
         };
     }
     go_duration(text)
+}
+
+/// Time until so long after the Unix epoch; zero for the past.
+pub(super) fn until_epoch(since: Duration, now: SystemTime) -> Duration {
+    let at = SystemTime::UNIX_EPOCH.checked_add(since);
+    at.map_or(FOR_EVER, |at| at.duration_since(now).unwrap_or(Duration::ZERO).min(FOR_EVER))
 }
 
 /// `1h2m3s`, `6m0s`, `12ms`, `1.5s`: units in falling order, each once.

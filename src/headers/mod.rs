@@ -2,8 +2,15 @@
 //!
 //! Sources: RFC 9110 §10.2.3; draft-ietf-httpapi-ratelimit-headers, generations 02 to 11; the vendors' documentation.
 
+mod body;
+mod dialect;
 mod duration;
+mod lanes;
 mod quota;
+mod told;
+mod vendor;
 
+pub use dialect::Dialect;
 pub use duration::{Malformed, retry_after, retry_after_of};
-pub use quota::{Quota, quotas};
+pub use quota::Quota;
+pub use told::{Reach, Told};

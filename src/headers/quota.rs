@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, HeaderValue};
 use sfv::{BareItem, Dictionary, List, ListEntry, Parser};
 
-use super::duration::{reset, seconds, server_time};
+use super::duration::{decimal, reset, seconds, server_time, until_epoch, whole};
 
 /// What an API says about one of its limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,13 +25,20 @@ pub struct Quota {
 /// Most members of one field that are read; no API has more limits at once, and a longer list is an attack.
 const MAX_MEMBERS: usize = 16;
 
-/// Every limit that the fields tell of; empty for most answers, at the cost of a look at each name.
-pub fn quotas(headers: &HeaderMap, now: SystemTime) -> Vec<Quota> {
-    let spoken = headers.keys().any(|name| {
-        let name = name.as_str();
-        name.starts_with("ratelimit") || name.starts_with("x-rate")
-    });
-    if !spoken || is_cached(headers) {
+/// How a reset is written where that cannot be told from its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Resets {
+    /// Large numbers are dates, small ones seconds.
+    Guessed,
+    /// Numbers are dates.
+    Dates,
+    /// Numbers are seconds.
+    Seconds,
+}
+
+/// Every limit that the shared fields tell of.
+pub(super) fn quotas(headers: &HeaderMap, now: SystemTime, resets: Resets) -> Vec<Quota> {
+    if is_cached(headers) {
         return Vec::new();
     }
     let now = server_time(headers).unwrap_or(now);
@@ -39,11 +46,11 @@ pub fn quotas(headers: &HeaderMap, now: SystemTime) -> Vec<Quota> {
     if !modern.is_empty() {
         return modern;
     }
-    ["ratelimit", "x-ratelimit", "x-rate-limit"].iter().filter_map(|family| old(headers, family, now)).collect()
+    ["ratelimit", "x-ratelimit", "x-rate-limit"].iter().filter_map(|family| old(headers, family, now, resets)).collect()
 }
 
 /// A cached answer's quota is somebody else's past (draft -11 §5).
-fn is_cached(headers: &HeaderMap) -> bool {
+pub(super) fn is_cached(headers: &HeaderMap) -> bool {
     let age = headers.get(http::header::AGE).and_then(|value| value.to_str().ok());
     age.and_then(|age| age.trim().parse::<u64>().ok()).is_some_and(|age| age > 0)
 }
@@ -132,21 +139,20 @@ fn window_of(policies: &[Policy], limit: Option<u64>) -> Option<Duration> {
 }
 
 /// `…-Limit`, `…-Remaining`, `…-Reset` of one family.
-fn old(headers: &HeaderMap, family: &str, now: SystemTime) -> Option<Quota> {
+fn old(headers: &HeaderMap, family: &str, now: SystemTime, resets: Resets) -> Option<Quota> {
     let of = |tail: &str| headers.get(format!("{family}-{tail}")).and_then(|value| value.to_str().ok());
     let remaining = whole(of("remaining")?)?;
     let after = of("reset-after").and_then(|text| seconds(text.trim()));
-    let reset = after.or_else(|| reset(of("reset")?, now));
+    let reset = after.or_else(|| match (resets, of("reset")?.trim()) {
+        (Resets::Guessed, text) => reset(text, now),
+        (Resets::Dates, text) => decimal(text).map(|at| until_epoch(at, now)),
+        (Resets::Seconds, text) => seconds(text),
+    });
     // `10, 10;w=1, 50;w=60`: the first number is the limit that the other two fields speak of.
     let limit = of("limit").and_then(|text| whole(text.split([',', ';']).next().unwrap_or("")));
     let window =
         ["limit", "policy"].iter().find_map(|tail| window_of(&policies(headers, &format!("{family}-{tail}")), limit));
     Some(Quota { name: None, limit, remaining, reset, window })
-}
-
-/// A count; `599.0` is one, `-1` means unknown and is none.
-fn whole(text: &str) -> Option<u64> {
-    seconds(text.trim()).map(|number| number.as_secs())
 }
 
 #[cfg(test)]

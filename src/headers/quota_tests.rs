@@ -9,7 +9,7 @@ fn read(lines: &[(&str, &str)]) -> Vec<Quota> {
     for (name, value) in lines {
         headers.append(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
     }
-    quotas(&headers, SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000))
+    quotas(&headers, SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000), Resets::Guessed)
 }
 
 fn first(lines: &[(&str, &str)]) -> (Option<u64>, u64, Option<u64>) {

@@ -1,21 +1,24 @@
 //! The attempts of one call: exchange, redirects, learning, the verdict on another try, the answer's body.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::header::LOCATION;
 use http::{Method, StatusCode};
 
+use super::gate::Gate;
 use super::queue::{self, Permit};
 use super::response::{Content, Response};
 use super::setup::{Options, Setup, SignRequest, Signers};
+use super::verdict::{outcome_of, status_error, stopped};
 use super::{Failure, Trace};
 use crate::clock::{self, Dice};
 use crate::error::{Code, Error};
-use crate::headers::{self, Quota};
+use crate::headers::Told;
 use crate::policy::{Hop, PermittedRequest};
-use crate::redact;
-use crate::retry::{Attempt, Budgets, Outcome, Reason, Verdict};
+use crate::retry::{Attempt, Budgets, Outcome, Verdict};
 use crate::sign::Auth;
+use crate::throttle::Ask;
 use crate::transport::{Limits, Reached, Reply, Transport, Trouble};
 use crate::url::SafeUrl;
 use crate::validate::{Body, ValidRequest};
@@ -24,8 +27,6 @@ use crate::validate::{Body, ValidRequest};
 const MAX_REDIRECTS: u32 = 5;
 /// Most of an error's body that is kept: 64 KiB.
 const ERROR_BODY: usize = 64 * 1024;
-/// Most characters of it in a note.
-const EXCERPT: usize = 512;
 /// Most decoded bytes of a stream: 2 GiB.
 const STREAM_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
@@ -37,6 +38,10 @@ pub(super) struct Road<'a> {
     pub(super) auth: &'a [Auth],
     pub(super) options: &'a Options,
     pub(super) signers: Option<&'a dyn Signers>,
+    /// What stands before the first hop's origin.
+    pub(super) gate: &'a Arc<Gate>,
+    /// How the call asks for its turn there.
+    pub(super) ask: &'a Ask<'a>,
     /// When the first grant came.
     pub(super) begun: Instant,
     /// When the call ends, come what may: every wait below ends there at the latest.
@@ -47,12 +52,20 @@ pub(super) struct Road<'a> {
 struct Answer {
     reply: Reply,
     uri: http::Uri,
-    quota: Option<Quota>,
+    told: Told,
+    /// What stands before the origin that answered; the lane is the first hop's.
+    gate: Arc<Gate>,
+    lane: bool,
 }
 
 impl Road<'_> {
     fn permit(&self) -> Result<PermittedRequest, Error> {
         self.setup.policy.permit(self.request, self.auth, &self.setup.defaults)
+    }
+
+    /// The longest wait for another turn: what is left of the call, too.
+    fn longest_wait(&self) -> Duration {
+        self.setup.throttle.max_wait.min(self.deadline.saturating_duration_since(clock::now()))
     }
 
     fn limits(&self) -> Limits {
@@ -77,14 +90,11 @@ impl Road<'_> {
                 Some(ready) => ready,
                 None => {
                     let permitted = Box::new(self.permit()?);
-                    let bucket = self.setup.bucket(permitted.origin());
-                    let left = self.deadline.saturating_duration_since(clock::now());
-                    let wait = self.setup.throttle.max_wait.min(left);
-                    (permitted, Box::pin(queue::acquire(&bucket, wait, &mut trace.queued)).await?)
+                    let acquire = queue::acquire(&self.gate.line, self.ask, self.longest_wait(), &mut trace.queued);
+                    (permitted, Box::pin(acquire).await?)
                 }
             };
             trace.attempts += 1;
-            let bucket = permit.bucket().clone();
             let host = permitted.origin().clone();
             let result = match self.exchange(permitted, &mut permit, trace).await {
                 Ok(answer) => self.read(answer, trace).await,
@@ -102,10 +112,6 @@ impl Road<'_> {
                     None => return Err(trouble.error.into()),
                 },
             };
-            if let Outcome::Answered { status: 429, retry_after: Some(wait) } = outcome {
-                // Everybody who shares the bucket stops, not this call alone.
-                bucket.block_until(clock::now() + wait.min(self.setup.rules.max_retry_after));
-            }
             match self.verdict(&outcome, &host.host_text(), trace) {
                 Verdict::Again(wait) => Box::pin(tokio::time::sleep(wait)).await,
                 Verdict::Done => return self.last(failure),
@@ -128,6 +134,7 @@ impl Road<'_> {
             number: trace.attempts,
             replayable: self.request.is_replayable(),
             idempotency_key: self.request.has_idempotency_key(),
+            owned_above: self.request.is_retried_above(),
             time_left: self.deadline.saturating_duration_since(clock::now()),
         };
         let mut dice = Dice::roll_new();
@@ -144,6 +151,7 @@ impl Road<'_> {
         let mut permitted = first;
         let mut hop: Option<Hop> = None;
         let mut extra: Option<Permit> = None;
+        let mut other: Option<Arc<Gate>> = None;
         loop {
             let uri = permitted.uri().clone();
             if self.signers.is_some() {
@@ -151,20 +159,24 @@ impl Road<'_> {
             }
             let permit = extra.as_mut().unwrap_or(&mut *permit);
             permit.spend();
-            let reply = match self.hop(*permitted).await {
+            let answer = match self.hop(*permitted).await {
                 Err(trouble) if trouble.reached == Reached::StaleConnection && self.may_repeat(hop.as_ref()) => {
-                    Box::pin(self.repeat(hop.as_ref())).await?
+                    Box::pin(self.repeat(hop.as_ref())).await
                 }
-                other => other?,
+                answer => answer,
             };
-            let quotas = headers::quotas(&reply.headers, clock::wall());
+            let gate = other.as_ref().unwrap_or(self.gate);
+            let reply = answer.inspect_err(|trouble| gate.report_trouble(trouble))?;
+            let told = gate.dialect.read(reply.status.as_u16(), &reply.headers, clock::wall());
             if !permit.is_settled() {
-                permit.settle(&quotas);
+                permit.settle(&told.quotas);
             }
+            gate.report(reply.status.as_u16(), &told);
             trace.status = Some(reply.status.as_u16());
             let follow = self.setup.follow_redirects && is_redirect(reply.status);
             let Some(location) = reply.headers.get(LOCATION).filter(|_| follow) else {
-                return Ok(Box::new(Answer { reply, uri, quota: quotas.into_iter().next() }));
+                let (lane, gate) = (other.is_none(), gate.clone());
+                return Ok(Box::new(Answer { reply, uri, told, gate, lane }));
             };
             if trace.redirects >= MAX_REDIRECTS {
                 let error = Error::new(Code::PolicyRedirectRefused).with("reason", "more than 5 redirects");
@@ -176,10 +188,11 @@ impl Road<'_> {
             *permitted = next.map_err(refused)?;
             trace.redirects += 1;
             trace.host = Some(permitted.origin().clone());
-            let bucket = self.setup.bucket(permitted.origin());
-            let left = self.deadline.saturating_duration_since(clock::now());
-            let wait = self.setup.throttle.max_wait.min(left);
-            extra = Some(Box::pin(queue::acquire(&bucket, wait, &mut trace.queued)).await.map_err(refused)?);
+            let gate = self.setup.gate(permitted.origin());
+            let ask = Ask { lane: None, ..*self.ask };
+            let acquire = queue::acquire(&gate.line, &ask, self.longest_wait(), &mut trace.queued);
+            extra = Some(Box::pin(acquire).await.map_err(refused)?);
+            other = Some(gate);
             hop = Some(target);
         }
     }
@@ -286,9 +299,7 @@ impl Road<'_> {
         let status = reply.status.as_u16();
         let limits = self.limits();
         let good = (200..300).contains(&status);
-        let retry_after = if good { None } else { headers::retry_after_of(&reply.headers, clock::wall()) };
-        let outcome = Outcome::Answered { status, retry_after };
-        let again = !good && self.setup.rules.is_retryable_status(status);
+        let again = !good && (answer.told.refused || self.setup.rules.is_retryable_status(status));
         if good {
             self.judge_type(reply).map_err(refused)?;
         }
@@ -298,7 +309,15 @@ impl Road<'_> {
             (true, true) if !again => None,
             _ => Some(Box::pin(reply.body.excerpt(ERROR_BODY, &limits)).await),
         };
-        let Answer { reply, uri, quota } = *answer;
+        let Answer { reply, uri, mut told, gate, lane } = *answer;
+        let lane = self.ask.lane.filter(|_| lane);
+        let known = told.quotas.len();
+        gate.dialect.conclude(&mut told, status, content.as_deref());
+        gate.learn(lane, &told, known);
+        gate.block(lane, &told, self.setup.rules.max_retry_after);
+        let retry_after = told.retry_after.filter(|_| !good || told.refused);
+        let outcome = Outcome::Answered { status, retry_after, refused: told.refused, verdict: told.retry };
+        let (good, again) = (good && !told.refused, again || told.refused);
         let reason = reply.reason.or_else(|| reply.status.canonical_reason().map(str::to_owned)).unwrap_or_default();
         let response = Response {
             status,
@@ -310,7 +329,7 @@ impl Road<'_> {
             open: self.setup.policy.is_open_web(),
             elapsed: clock::now().duration_since(self.begun),
             attempts: trace.attempts,
-            quota,
+            quota: told.quotas.into_iter().next(),
         };
         if good || !(self.options.check || again) {
             return Ok(Ok(response));
@@ -342,48 +361,4 @@ fn refused(error: Error) -> Trouble {
 
 fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
-}
-
-/// What a trouble means to the retry judge; `None` for what no repeat can mend.
-fn outcome_of(trouble: &Trouble) -> Option<Outcome> {
-    let slow = trouble.error.code() == Code::TransportReadTimeout;
-    match trouble.reached {
-        Reached::NeverSent => Some(Outcome::NeverSent),
-        Reached::Sent | Reached::StaleConnection if slow => Some(Outcome::TimedOut),
-        Reached::Sent | Reached::StaleConnection => Some(Outcome::Broken),
-        Reached::Refused => None,
-    }
-}
-
-fn stopped(mut failure: Failure, reason: &Reason, retry_after: Option<Duration>) -> Failure {
-    failure.error.add("retry", reason.as_str());
-    if let Some(wait) = retry_after
-        && failure.error.retry_after().is_none()
-    {
-        failure.error = failure.error.after(wait);
-    }
-    failure
-}
-
-/// The error that a status means.
-pub fn status_error(response: &Response, retry_after: Option<Duration>) -> Error {
-    let code = match response.status {
-        401 => Code::StatusAuthFailed,
-        403 => Code::StatusForbidden,
-        429 => Code::StatusRateLimited,
-        300..=399 => Code::StatusRedirect,
-        _ => Code::StatusOther,
-    };
-    let mut error = Error::new(code).with("status", response.status.to_string());
-    if let Some(id) = response.request_id() {
-        error.add("request_id", redact::scrub_bytes_excerpt(id.as_bytes(), 80));
-    }
-    let body = response.bytes().map(|bytes| redact::scrub_bytes_excerpt(bytes, EXCERPT)).unwrap_or_default();
-    if !body.is_empty() {
-        error.add("body", body);
-    }
-    match retry_after {
-        Some(wait) => error.after(wait),
-        None => error,
-    }
 }

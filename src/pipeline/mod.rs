@@ -4,13 +4,18 @@
 //! request path that waits.
 
 mod attempt;
+mod gate;
+mod limiter;
 mod queue;
 mod response;
 mod setup;
+mod verdict;
 
-pub use attempt::status_error;
+pub use gate::Gate;
+pub use limiter::Limiter;
 pub use response::{Content, Response};
 pub use setup::{Call, Options, Setup, SignRequest, Signers, ThrottleSetup, Times};
+pub use verdict::status_error;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,6 +25,7 @@ use http::Method;
 use crate::clock::{self, Dice};
 use crate::error::{Code, Error};
 use crate::observe::Event;
+use crate::throttle::Ask;
 use crate::transport::Transport;
 use crate::url::Origin;
 use crate::validate::{Target, ValidRequest};
@@ -124,8 +130,10 @@ async fn walk(setup: &Setup, transport: &Transport, call: Box<Call>, trace: &mut
     // Judged before it queues: what is not allowed shall not wait.
     let permitted = Box::new(setup.policy.permit(&request, auth, &setup.defaults)?);
     trace.host = Some(permitted.origin().clone());
-    let bucket = setup.bucket(permitted.origin());
-    let permit = queue::acquire(&bucket, setup.throttle.max_wait, &mut trace.queued).await?;
+    let gate = setup.gate(permitted.origin());
+    let lane = gate.lane(&request, &permitted);
+    let ask = Ask { lane: lane.as_deref(), weight: options.weight.max(1), priority: options.priority };
+    let permit = queue::acquire(&gate.line, &ask, setup.throttle.max_wait, &mut trace.queued).await?;
     let begun = clock::now();
     let road = attempt::Road {
         setup,
@@ -134,6 +142,8 @@ async fn walk(setup: &Setup, transport: &Transport, call: Box<Call>, trace: &mut
         auth,
         options: &options,
         signers: signers.as_deref(),
+        gate: &gate,
+        ask: &ask,
         begun,
         deadline: begun + options.timeout.unwrap_or(setup.times.total),
     };

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::clock;
 use crate::error::{Code, Error};
 use crate::headers::Quota;
-use crate::throttle::{Decision, Grant, Refusal, Shared, Ticket};
+use crate::throttle::{Ask, Decision, Grant, Refusal, Shared, Ticket};
 
 /// A grant on its way to be used. Dropped unused, it goes back.
 pub(super) struct Permit {
@@ -29,11 +29,6 @@ impl Permit {
         if let Some(grant) = self.grant.take() {
             self.bucket.settle(grant, quotas, clock::now());
         }
-    }
-
-    /// The bucket it came from.
-    pub(super) fn bucket(&self) -> &Arc<Shared> {
-        &self.bucket
     }
 
     /// Whether an answer settled it.
@@ -63,7 +58,7 @@ struct Seat<'a> {
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
         if !self.taken {
-            self.bucket.leave(self.ticket, clock::now());
+            self.bucket.leave(&self.ticket, clock::now());
         }
     }
 }
@@ -72,13 +67,18 @@ impl Drop for Seat<'_> {
 ///
 /// # Errors
 /// `ThrottledError` with `retry_after` at once when the wait would be longer than `max_wait` or the queue is full.
-pub(super) async fn acquire(bucket: &Arc<Shared>, max_wait: Duration, queued: &mut Duration) -> Result<Permit, Error> {
+pub(super) async fn acquire(
+    bucket: &Arc<Shared>,
+    ask: &Ask<'_>,
+    max_wait: Duration,
+    queued: &mut Duration,
+) -> Result<Permit, Error> {
     let joined = clock::now();
     let permit = |grant| Permit { bucket: bucket.clone(), grant: Some(grant), sent: false };
-    if let Some(grant) = bucket.try_acquire(joined) {
+    if let Some(grant) = bucket.try_acquire(ask, joined) {
         return Ok(permit(grant));
     }
-    let ticket = bucket.join(joined, max_wait).map_err(|refusal| refuse(&refusal))?;
+    let ticket = bucket.join(ask, joined, max_wait).map_err(|refusal| refuse(&refusal))?;
     let mut seat = Seat { bucket, ticket, taken: false };
     loop {
         match poll_once(&seat).await {
@@ -86,6 +86,10 @@ pub(super) async fn acquire(bucket: &Arc<Shared>, max_wait: Duration, queued: &m
                 seat.taken = true;
                 *queued += clock::now().duration_since(joined);
                 return Ok(permit(grant));
+            }
+            Decision::Refuse(refusal) => {
+                *queued += clock::now().duration_since(joined);
+                return Err(refuse(&refusal));
             }
             Decision::Wait(wait) => {
                 let waited = clock::now().duration_since(joined);
@@ -109,7 +113,7 @@ pub(super) async fn acquire(bucket: &Arc<Shared>, max_wait: Duration, queued: &m
 
 /// Asks once; a waiter that has to wait is registered to be woken.
 async fn poll_once(seat: &Seat<'_>) -> Decision {
-    poll_fn(|context| Poll::Ready(seat.bucket.poll(seat.ticket, clock::now(), context.waker()))).await
+    poll_fn(|context| Poll::Ready(seat.bucket.poll(&seat.ticket, clock::now(), context.waker()))).await
 }
 
 /// Ends after `wait`, or earlier when this task is woken: the bucket does that when its turn or its wait changed.
@@ -127,6 +131,10 @@ async fn sleep_or_woken(wait: Duration) {
 
 fn refuse(refusal: &Refusal) -> Error {
     match refusal {
+        Refusal::Open(wait) => Error::new(Code::ThrottleCircuitOpen)
+            .with("reason", "the host failed too often of late; its circuit is open")
+            .after(*wait),
+        Refusal::TooHeavy => Error::new(Code::UsageValue).saying("`weight` is more than a limit ever allows."),
         Refusal::QueueFull => Error::new(Code::ThrottleQueueFull).with("reason", "too many calls wait already"),
         Refusal::TooLong(wait) => Error::new(Code::ThrottleMaxWait)
             .with("reason", format!("the wait would be {:.1} s", wait.as_secs_f64()))

@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
+use super::gate::Gate;
+use crate::clock;
 use crate::error::Error;
 use crate::fork::Lock;
+use crate::headers::Dialect;
 use crate::observe::Stats;
 use crate::policy::Policy;
 use crate::retry::Rules;
 use crate::sign::Auth;
-use crate::throttle::{Limit, Registry, Shared};
+use crate::throttle::{Host, Limit, Priority, Registry};
 use crate::url::Origin;
 use crate::validate::Request;
 
@@ -41,6 +44,10 @@ pub struct ThrottleSetup {
     pub max_queue: usize,
     /// Names a bucket of its own.
     pub key: Option<String>,
+    /// Whether the limits hold for each route by itself.
+    pub per_route: bool,
+    /// How the API tells its quota; known from the host unless given.
+    pub dialect: Option<Dialect>,
 }
 
 /// What a client decided once.
@@ -65,13 +72,13 @@ pub struct Setup {
     pub content_types: Option<Vec<String>>,
     /// Counters.
     pub stats: Stats,
-    own: OnceLock<Arc<Shared>>,
-    buckets: Lock<HashMap<Origin, Arc<Shared>>>,
+    own: OnceLock<Arc<Gate>>,
+    gates: Lock<HashMap<Origin, Arc<Gate>>>,
     closed: AtomicBool,
 }
 
-/// Origins whose buckets a client remembers; beyond it the process-wide registry is asked each time.
-const MAX_BUCKETS: usize = 256;
+/// Origins whose gates a client remembers; beyond it the process-wide registry is asked each time.
+const MAX_GATES: usize = 256;
 
 impl Setup {
     /// A client's decisions.
@@ -87,8 +94,7 @@ impl Setup {
         follow_redirects: bool,
         content_types: Option<Vec<String>>,
     ) -> Self {
-        let (stats, own, buckets, closed) =
-            (Stats::default(), OnceLock::new(), Lock::default(), AtomicBool::new(false));
+        let (stats, own, gates, closed) = (Stats::default(), OnceLock::new(), Lock::default(), AtomicBool::new(false));
         Self {
             policy,
             auth,
@@ -101,32 +107,50 @@ impl Setup {
             content_types,
             stats,
             own,
-            buckets,
+            gates,
             closed,
         }
     }
 
-    /// The bucket of an origin: process-wide, by origin, secret fingerprint and key.
-    pub fn bucket(&self, origin: &Origin) -> Arc<Shared> {
+    /// The gate of an origin; its line is process-wide, by origin, secret fingerprint and key.
+    pub fn gate(&self, origin: &Origin) -> Arc<Gate> {
         let own = self.policy.origin() == Some(origin);
-        if let Some(bucket) = self.own.get().filter(|_| own) {
-            return bucket.clone();
+        if let Some(gate) = self.own.get().filter(|_| own) {
+            return gate.clone();
         }
-        if let Some(bucket) = self.buckets.lock().get(origin) {
-            return bucket.clone();
+        if let Some(gate) = self.gates.lock().get(origin) {
+            return gate.clone();
         }
-        let secret = self.auth.iter().find_map(Auth::secret).filter(|_| own).map_or("", |secret| secret.fingerprint());
-        let name = format!("{}|{secret}|{}", origin.authority(), self.throttle.key.as_deref().unwrap_or(""));
-        let limits: &[Limit] = if own || self.policy.origin().is_none() { &self.throttle.limits } else { &[] };
-        let bucket = Registry::get_or_create(&name, limits, self.throttle.max_queue);
+        let gate = Arc::new(self.open(origin, own));
         if own {
-            return self.own.get_or_init(|| bucket).clone();
+            return self.own.get_or_init(|| gate).clone();
         }
-        let mut buckets = self.buckets.lock();
-        if buckets.len() < MAX_BUCKETS {
-            buckets.insert(origin.clone(), bucket.clone());
+        let mut gates = self.gates.lock();
+        if gates.len() < MAX_GATES {
+            gates.insert(origin.clone(), gate.clone());
         }
-        bucket
+        gate
+    }
+
+    fn open(&self, origin: &Origin, own: bool) -> Gate {
+        let throttle = &self.throttle;
+        let secret = self.auth.iter().find_map(Auth::secret).filter(|_| own).map_or("", |secret| secret.fingerprint());
+        let name = format!("{}|{secret}|{}", origin.authority(), throttle.key.as_deref().unwrap_or(""));
+        let limits: &[Limit] = if own || self.policy.origin().is_none() { &throttle.limits } else { &[] };
+        let dialect = throttle.dialect.filter(|_| own).unwrap_or_else(|| Dialect::of(&origin.host_text()));
+        let (common, of_lanes) = if throttle.per_route { (&[][..], limits) } else { (limits, &[][..]) };
+        let host = Host::of(origin.authority(), clock::now());
+        let line = Registry::get_or_create(&name, common, throttle.max_queue, Some(host.clone()));
+        line.narrow("", of_lanes);
+        let gate = Gate { line, dialect, host, per_route: throttle.per_route };
+        gate.prepare();
+        gate
+    }
+
+    /// The gates that this client has used, by origin.
+    pub fn gates(&self) -> Vec<(Origin, Arc<Gate>)> {
+        let own = self.policy.origin().cloned().zip(self.own.get().cloned());
+        own.into_iter().chain(self.gates.lock().iter().map(|(origin, gate)| (origin.clone(), gate.clone()))).collect()
     }
 
     /// Refuses calls from now on.
@@ -165,6 +189,10 @@ pub struct Options {
     pub check: bool,
     /// Whether the body stays a stream.
     pub stream: bool,
+    /// Whose turn comes first.
+    pub priority: Priority,
+    /// How many requests it counts as.
+    pub weight: u32,
 }
 
 /// What a signer outside this crate sees of a request.

@@ -64,6 +64,8 @@ pub struct Attempt<'a> {
     pub replayable: bool,
     /// Whether an idempotency key makes a repeat safe.
     pub idempotency_key: bool,
+    /// Whether whoever made the request counts its own attempts, and would multiply ours.
+    pub owned_above: bool,
     /// Until the call's deadline.
     pub time_left: Duration,
 }
@@ -77,6 +79,10 @@ pub enum Outcome {
         status: u16,
         /// The wait it asks for.
         retry_after: Option<Duration>,
+        /// Whether the server refused it for its pace, and did not process it.
+        refused: bool,
+        /// What the server itself says about a repeat.
+        verdict: Option<bool>,
     },
     /// Before a byte was sent.
     NeverSent,
@@ -113,6 +119,10 @@ pub enum Reason {
     NotReplayable,
     /// The host fails too often; more requests would not help it.
     Budget,
+    /// The server says that a repeat is of no use.
+    Server,
+    /// A library above repeats by itself.
+    OwnedAbove,
 }
 
 impl Reason {
@@ -123,6 +133,8 @@ impl Reason {
             Self::TooLong => "the wait would be too long",
             Self::NotReplayable => "the body is an iterator and cannot be sent again",
             Self::Budget => "the retry budget of the host is used up",
+            Self::Server => "the server asks not to try again",
+            Self::OwnedAbove => "the library above tries again by itself",
         }
     }
 }
@@ -143,22 +155,27 @@ impl Rules {
         let (worth, asked, throttled) = match *outcome {
             Outcome::NeverSent => (true, None, false),
             Outcome::Broken | Outcome::TimedOut => (idempotent, None, false),
-            Outcome::Answered { status: 429, retry_after } => {
+            Outcome::Answered { status, retry_after, refused, verdict } => {
+                let throttled = refused || status == 429;
                 let may = match self.on_429 {
+                    _ if !throttled => verdict == Some(true) || idempotent && self.is_retryable_status(status),
                     On429::All => true,
                     On429::Idempotent => idempotent,
                     On429::Never => false,
                 };
-                (may, retry_after, true)
-            }
-            Outcome::Answered { status, retry_after } => {
-                (idempotent && self.is_retryable_status(status), retry_after, false)
+                (may, retry_after, throttled)
             }
         };
         if !worth {
             return Verdict::Done;
         }
         let stop = |reason| Verdict::Stop { reason, retry_after: asked };
+        if matches!(outcome, Outcome::Answered { verdict: Some(false), .. }) {
+            return stop(Reason::Server);
+        }
+        if attempt.owned_above {
+            return stop(Reason::OwnedAbove);
+        }
         let wait = self.wait(attempt.number, asked, dice);
         if asked.is_some_and(|asked| asked > self.max_retry_after) || wait >= attempt.time_left {
             return Verdict::Stop { reason: Reason::TooLong, retry_after: Some(asked.unwrap_or(wait)) };

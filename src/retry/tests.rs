@@ -3,7 +3,8 @@
 use super::*;
 
 fn attempt(method: &Method) -> Attempt<'_> {
-    Attempt { method, number: 1, replayable: true, idempotency_key: false, time_left: Duration::from_secs(90) }
+    let time_left = Duration::from_secs(90);
+    Attempt { method, number: 1, replayable: true, idempotency_key: false, owned_above: false, time_left }
 }
 
 fn decide(attempt: &Attempt<'_>, outcome: &Outcome) -> Verdict {
@@ -15,7 +16,11 @@ fn again(verdict: &Verdict) -> bool {
 }
 
 fn answered(status: u16, seconds: Option<u64>) -> Outcome {
-    Outcome::Answered { status, retry_after: seconds.map(Duration::from_secs) }
+    Outcome::Answered { status, retry_after: seconds.map(Duration::from_secs), refused: false, verdict: None }
+}
+
+fn judged(status: u16, refused: bool, verdict: Option<bool>) -> Outcome {
+    Outcome::Answered { status, retry_after: None, refused, verdict }
 }
 
 #[test]
@@ -30,6 +35,32 @@ fn a_429_is_repeated_for_every_method_and_a_503_only_when_that_is_safe() {
     assert!(again(&decide(&attempt(&Method::POST), &Outcome::NeverSent)));
     assert_eq!(decide(&attempt(&Method::POST), &Outcome::Broken), Verdict::Done);
     assert_eq!(decide(&attempt(&Method::GET), &answered(404, None)), Verdict::Done);
+}
+
+#[test]
+fn what_the_server_says_of_a_repeat_decides() {
+    let (get, post) = (attempt(&Method::GET), attempt(&Method::POST));
+    let no = Verdict::Stop { reason: Reason::Server, retry_after: None };
+    assert_eq!(decide(&get, &judged(500, false, Some(false))), no);
+    assert_eq!(decide(&get, &judged(429, true, Some(false))), no);
+    assert!(again(&decide(&post, &judged(409, false, Some(true)))));
+    assert_eq!(decide(&post, &judged(409, false, None)), Verdict::Done);
+}
+
+#[test]
+fn what_was_refused_for_its_pace_was_not_processed_and_is_repeated() {
+    let post = attempt(&Method::POST);
+    assert!(again(&decide(&post, &judged(403, true, None))));
+    assert!(again(&decide(&post, &judged(529, true, None))));
+    assert_eq!(decide(&post, &judged(403, false, None)), Verdict::Done);
+}
+
+#[test]
+fn a_library_above_that_repeats_by_itself_is_the_only_one_to_do_so() {
+    let owned = Attempt { owned_above: true, ..attempt(&Method::GET) };
+    let stop = Verdict::Stop { reason: Reason::OwnedAbove, retry_after: None };
+    assert_eq!(decide(&owned, &answered(503, None)), stop);
+    assert_eq!(decide(&owned, &answered(404, None)), Verdict::Done);
 }
 
 #[test]

@@ -3,14 +3,16 @@
 use std::time::{Duration, Instant};
 
 use super::Limit;
+use super::limit::LATE;
 use super::window::Window;
 use crate::headers::Quota;
 
-/// Permission to send one request.
-#[derive(Debug)]
-pub struct Grant {
+/// One charge of a bucket.
+#[derive(Clone, Copy, Debug)]
+pub struct Charge {
     number: u64,
     at: Instant,
+    weight: u32,
 }
 
 /// The state of one quota.
@@ -21,6 +23,8 @@ pub struct Bucket {
     blocked_until: Option<Instant>,
     in_flight: u64,
     granted: u64,
+    /// Whether an answer ever came.
+    answered: bool,
 }
 
 /// GCRA: the time at which the next request is due, and how early one may come.
@@ -28,7 +32,6 @@ pub struct Bucket {
 struct Pace {
     limit: Limit,
     spacing: Duration,
-    slack: Duration,
     due: Option<Instant>,
 }
 
@@ -55,53 +58,82 @@ impl Bucket {
         }
     }
 
-    /// How long until one request may leave.
-    pub fn wait(&self, now: Instant) -> Duration {
-        let paces = self.limits.iter().map(|pace| pace.wait(now));
+    /// Whether a first request is under way and nothing is known yet.
+    pub fn is_asking(&self) -> bool {
+        !self.answered && self.in_flight > 0
+    }
+
+    /// Whether a limit never allows so many at once.
+    pub fn is_too_heavy(&self, weight: u32) -> bool {
+        self.limits.iter().any(|pace| pace.limit.count < weight)
+    }
+
+    /// Whether it holds nothing back and remembers nothing: a new one would be the same.
+    pub fn is_idle(&self, now: Instant) -> bool {
+        self.in_flight == 0
+            && self.windows.is_empty()
+            && self.blocked_until.is_none_or(|at| at <= now)
+            && self.limits.iter().all(|pace| pace.due.is_none_or(|due| due <= now))
+    }
+
+    /// How long until a request of this weight may leave.
+    pub fn wait(&self, weight: u32, now: Instant) -> Duration {
+        let paces = self.limits.iter().map(|pace| pace.wait(weight, now));
         let windows = self.windows.iter().map(|window| window.wait(self.in_flight, now));
         let blocked = self.blocked_until.map(|at| at.saturating_duration_since(now));
         paces.chain(windows).chain(blocked).max().unwrap_or(Duration::ZERO)
     }
 
     /// Charges every limit, if all of them allow it now.
-    pub fn take(&mut self, now: Instant) -> Option<Grant> {
+    pub fn take(&mut self, weight: u32, now: Instant) -> Option<Charge> {
         self.roll(now);
-        if !self.wait(now).is_zero() {
-            return None;
-        }
+        self.wait(weight, now).is_zero().then(|| self.charge(weight, now))
+    }
+
+    /// Charges every limit. What is not allowed now is the caller's mistake.
+    pub(super) fn charge(&mut self, weight: u32, now: Instant) -> Charge {
         for pace in &mut self.limits {
-            pace.charge(now);
+            pace.charge(weight, now);
         }
         self.in_flight += 1;
         self.granted += 1;
-        Some(Grant { number: self.granted, at: now })
+        Charge { number: self.granted, at: now, weight }
     }
 
-    fn roll(&mut self, now: Instant) {
-        self.windows.retain_mut(|window| window.roll(now));
+    /// Begins the windows that are due.
+    pub(super) fn roll(&mut self, now: Instant) {
+        if !self.windows.is_empty() {
+            self.windows.retain_mut(|window| window.roll(now));
+        }
     }
 
     /// A grant that was never used: its charge is undone as far as no window can then see more than the limit.
-    pub fn give_back(&mut self, grant: Grant, now: Instant) {
+    pub fn give_back(&mut self, grant: Charge, now: Instant) {
         self.in_flight = self.in_flight.saturating_sub(1);
         let last = grant.number == self.granted;
         if last {
             self.granted -= 1;
         }
         for pace in &mut self.limits {
-            pace.undo(last, now);
+            pace.undo(grant.weight, last, now);
         }
     }
 
     /// A request that was sent and brought no answer: it stays charged.
-    pub fn fail(&mut self, _grant: Grant) {
+    pub fn fail(&mut self, _grant: Charge) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.windows.iter_mut().for_each(Window::charge);
     }
 
     /// An answer came, with these quotas.
-    pub fn settle(&mut self, grant: Grant, quotas: &[Quota], now: Instant) {
+    pub fn settle(&mut self, grant: Charge, quotas: &[Quota], now: Instant) {
         self.in_flight = self.in_flight.saturating_sub(1);
+        self.answered = true;
+        self.learn(grant.at, quotas, now);
+    }
+
+    /// The answer to a request that left at `sent` told of these quotas.
+    pub fn learn(&mut self, sent: Instant, quotas: &[Quota], now: Instant) {
         if self.windows.is_empty() && quotas.is_empty() {
             return;
         }
@@ -113,7 +145,7 @@ impl Bucket {
         }
         for quota in quotas {
             if let Some(window) = self.windows.iter_mut().find(|window| window.is_named(quota.name.as_ref())) {
-                window.learn(quota, grant.at, now);
+                window.learn(quota, sent, now);
             } else if self.windows.len() < MAX_WINDOWS {
                 self.windows.extend(Window::open(quota, now));
             }
@@ -131,7 +163,7 @@ impl Bucket {
         let count = u32::try_from(ahead).unwrap_or(u32::MAX);
         let paces = self.limits.iter().map(|pace| pace.estimate(count, now));
         let windows = self.windows.iter().map(|window| window.estimate(u64::from(count), now));
-        paces.chain(windows).max().unwrap_or(Duration::ZERO).max(self.wait(now))
+        paces.chain(windows).max().unwrap_or(Duration::ZERO).max(self.wait(1, now))
     }
 
     /// Forgets what belonged to threads of a parent process.
@@ -142,28 +174,28 @@ impl Bucket {
 
 impl Pace {
     fn new(limit: Limit) -> Self {
-        let spacing = limit.spacing();
-        Self { limit, spacing, slack: spacing * (limit.burst() - 1), due: None }
+        Self { limit, spacing: limit.spacing(), due: None }
     }
 
-    fn wait(&self, now: Instant) -> Duration {
-        self.estimate(0, now)
+    fn wait(&self, weight: u32, now: Instant) -> Duration {
+        self.estimate(weight.saturating_sub(1), now)
     }
 
     fn estimate(&self, ahead: u32, now: Instant) -> Duration {
         let due = self.due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now));
-        due.saturating_add(self.spacing.saturating_mul(ahead)).saturating_sub(self.slack)
+        due.saturating_add(self.spacing.saturating_mul(ahead)).saturating_sub(LATE)
     }
 
-    fn charge(&mut self, now: Instant) {
+    fn charge(&mut self, weight: u32, now: Instant) {
         let from = self.due.map_or(now, |due| due.max(now));
-        self.due = from.checked_add(self.spacing);
+        self.due = from.checked_add(self.spacing.saturating_mul(weight));
     }
 
     /// Takes one charge back. The last one is undone exactly; an older one only where the next is due later than now even
     /// so, since others have used the time that it stood for.
-    fn undo(&mut self, last: bool, now: Instant) {
-        let Some(earlier) = self.due.and_then(|due| due.checked_sub(self.spacing)) else { return };
+    fn undo(&mut self, weight: u32, last: bool, now: Instant) {
+        let spent = self.spacing.saturating_mul(weight);
+        let Some(earlier) = self.due.and_then(|due| due.checked_sub(spent)) else { return };
         if last || earlier > now {
             self.due = Some(earlier);
         }

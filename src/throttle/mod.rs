@@ -1,19 +1,27 @@
 //! Decides how long a request waits. Pure: no I/O, no sleeping, time is an argument.
 //!
 //! One [`Bucket`] holds the caller's limits (GCRA, all tested before any is charged), the windows learned from the API's
-//! headers, and the time until which a 429 blocks everybody. [`Shared`] puts a first-come-first-served line in front of
-//! it that waiters on any thread or runtime may join. Source: ATM Forum TM 4.0 §4.4.2 (GCRA).
+//! headers, and the time until which a 429 blocks everybody. [`Shared`] puts a line in front of a common bucket and the narrower
+//! ones of its lanes, which waiters on any thread or runtime may join. [`Host`] knows how many requests a host bears at once, and
+//! when it is not worth to ask it. Source: ATM Forum TM 4.0 §4.4.2 (GCRA).
 
+mod ask;
+mod breaker;
 mod bucket;
+mod host;
 mod limit;
+mod line;
 mod registry;
 mod shared;
 mod window;
 
-pub use bucket::{Bucket, Grant};
+pub use ask::{Ask, Priority};
+pub use breaker::Circuit;
+pub use bucket::{Bucket, Charge};
+pub use host::{Health, Host, HostReading};
 pub use limit::Limit;
 pub use registry::Registry;
-pub use shared::{Decision, Refusal, Shared, Ticket};
+pub use shared::{Decision, Grant, Refusal, Shared, Ticket};
 
 #[cfg(test)]
 mod simulation;

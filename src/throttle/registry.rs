@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Limit, Shared};
+use super::{Host, Limit, Shared};
 use crate::fork::Lock;
 
 /// The buckets of this process, by origin, secret fingerprint and key.
@@ -16,7 +16,7 @@ const MAX_BUCKETS: usize = 10_000;
 impl Registry {
     /// The bucket of `key`. Limits that it does not have yet are added, so that it keeps to the strictest of all its
     /// clients as long as it lives; the length of the line is that of the first.
-    pub fn get_or_create(key: &str, limits: &[Limit], max_queue: usize) -> Arc<Shared> {
+    pub fn get_or_create(key: &str, limits: &[Limit], max_queue: usize, host: Option<Arc<Host>>) -> Arc<Shared> {
         let found = {
             let mut held = BUCKETS.lock();
             let buckets = held.get_or_insert_default();
@@ -26,7 +26,10 @@ impl Registry {
                 if buckets.len() >= MAX_BUCKETS {
                     buckets.retain(|_, bucket| Arc::strong_count(bucket) > 1);
                 }
-                let made = Arc::new(Shared::new(limits, max_queue));
+                let made = Arc::new(match host {
+                    Some(host) => Shared::before(host, limits, max_queue),
+                    None => Shared::new(limits, max_queue),
+                });
                 if buckets.len() < MAX_BUCKETS {
                     buckets.insert(key.to_owned(), made.clone());
                 }

@@ -1,192 +1,269 @@
-//! The line in front of a bucket: first come, first served, across threads and runtimes.
+//! The line in front of the buckets, across threads and runtimes: each class first come, first served.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::{Bucket, Grant, Limit};
+use super::ask::Ask;
+use super::bucket::Charge;
+use super::host::{Entry, Host};
+use super::line::{Line, Turn};
+use super::{Bucket, Limit};
 use crate::fork::{Held, Lock, epoch};
 use crate::headers::Quota;
 
+/// Permission to send one request.
+#[derive(Debug)]
+pub struct Grant {
+    pub(super) common: Charge,
+    pub(super) lane: Option<(Arc<str>, Charge)>,
+    probe: bool,
+}
+
 /// A place in the line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket(u64);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    pub(super) number: u64,
+    /// The queue that it stands in, and its class there.
+    pub(super) queue: Option<Arc<str>>,
+    pub(super) waiter: super::line::Terms,
+}
 
 /// What a waiter does next.
 #[derive(Debug)]
 pub enum Decision {
     /// It may send.
     Grant(Grant),
-    /// It is first in line and sleeps this long.
+    /// Its turn is next, and it sleeps this long.
     Wait(Duration),
     /// Others come first; it will be woken.
     Behind,
+    /// It need not wait any longer.
+    Refuse(Refusal),
 }
 
-/// Shortest sleep of the head: timers step in milliseconds, and a shorter one would spin.
+/// Shortest sleep of whose turn is next: timers step in milliseconds, and a shorter one would spin.
 const TIMER_STEP: Duration = Duration::from_millis(1);
 
-/// Why a waiter may not join.
+/// Why a waiter may not join, or not stay.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// Too many wait already.
     QueueFull,
     /// The wait would be longer than the caller accepts.
     TooLong(Duration),
+    /// No limit ever allows so heavy a request.
+    TooHeavy,
+    /// The host's circuit is open for so long.
+    Open(Duration),
 }
 
-/// A bucket and its line, shared by all clients with the same key.
+/// Buckets and their line, shared by all clients with the same key.
 #[derive(Debug)]
-pub struct Shared(Lock<Line>);
-
-#[derive(Debug)]
-struct Line {
-    bucket: Bucket,
-    waiters: VecDeque<(Ticket, Option<Waker>)>,
-    tickets: u64,
-    max_queue: usize,
-    epoch: u64,
-}
-
-impl Line {
-    fn head_waker(&mut self) -> Option<Waker> {
-        self.waiters.front_mut().and_then(|(_, waker)| waker.take())
-    }
-
-    /// Where a ticket stands, or where it would. Tickets stand in the order of their numbers, so a long line costs little.
-    fn place(&self, ticket: Ticket) -> Result<usize, usize> {
-        self.waiters.binary_search_by_key(&ticket.0, |(known, _)| known.0)
-    }
+pub struct Shared {
+    line: Lock<Line>,
+    host: Option<Arc<Host>>,
 }
 
 impl Shared {
     /// A line of at most `max_queue` before a new bucket.
     pub fn new(limits: &[Limit], max_queue: usize) -> Self {
-        let bucket = Bucket::new(limits);
-        Self(Lock::new(Line { bucket, waiters: VecDeque::new(), tickets: 0, max_queue, epoch: epoch() }))
+        Self { line: Lock::new(Line::new(Bucket::new(limits), max_queue, epoch())), host: None }
+    }
+
+    /// As [`Shared::new`], before a host whose health counts too.
+    pub fn before(host: Arc<Host>, limits: &[Limit], max_queue: usize) -> Self {
+        Self { host: Some(host), ..Self::new(limits, max_queue) }
     }
 
     fn line(&self) -> Held<'_, Line> {
-        let mut line = self.0.lock();
+        let mut line = self.line.lock();
         if line.epoch != epoch() {
             // The child of a fork: whoever waited here stayed in the parent.
-            line.epoch = epoch();
-            // Their wakers belong to runtimes that the child abandons, so not even their destructors may run here.
-            std::mem::forget(std::mem::take(&mut line.waiters));
-            line.bucket.abandon();
+            line.abandon(epoch());
+            if let Some(host) = &self.host {
+                host.abandon();
+            }
         }
         line
     }
 
-    /// A grant at once, when nobody waits and the bucket allows it.
-    pub fn try_acquire(&self, now: Instant) -> Option<Grant> {
-        let mut line = self.line();
-        if line.waiters.is_empty() { line.bucket.take(now) } else { None }
+    fn enter(&self, now: Instant) -> Entry {
+        self.host.as_ref().map_or(Entry::Open { probe: false }, |host| host.enter(now))
+    }
+
+    fn leave_host(&self, returned: bool) {
+        if let Some(host) = &self.host {
+            host.return_probe(returned);
+            host.leave();
+        }
+    }
+
+    /// A grant at once, when nobody waits and the buckets allow it.
+    pub fn try_acquire(&self, ask: &Ask<'_>, now: Instant) -> Option<Grant> {
+        let Entry::Open { probe } = self.enter(now) else { return None };
+        let granted = {
+            let mut line = self.line();
+            if line.is_empty() { line.take(ask, now) } else { None }
+        };
+        match granted {
+            Some((common, lane)) => Some(Grant { common, lane, probe }),
+            None => {
+                self.leave_host(probe);
+                None
+            }
+        }
     }
 
     /// Joins the line.
     ///
     /// # Errors
-    /// [`Refusal`] when it is full, or when the wait is known to be longer than `max_wait`.
-    pub fn join(&self, now: Instant, max_wait: Duration) -> Result<Ticket, Refusal> {
-        let mut line = self.line();
-        if line.waiters.len() >= line.max_queue {
-            return Err(Refusal::QueueFull);
+    /// [`Refusal`] when it is full, when the wait is known to be longer than `max_wait`, when no limit allows the weight, or
+    /// when the host's circuit is open.
+    pub fn join(&self, ask: &Ask<'_>, now: Instant, max_wait: Duration) -> Result<Ticket, Refusal> {
+        if let Some(wait) = self.host.as_ref().and_then(|host| host.refuses(now)) {
+            return Err(Refusal::Open(wait));
         }
-        let ahead = line.waiters.len();
-        let estimate = line.bucket.estimate(ahead, now);
-        if estimate > max_wait {
-            return Err(Refusal::TooLong(estimate));
-        }
-        line.tickets += 1;
-        let ticket = Ticket(line.tickets);
-        line.waiters.push_back((ticket, None));
-        Ok(ticket)
+        self.line().join(ask, now, max_wait)
     }
 
     /// Asks for a grant. A waiter that gets none is woken through `waker` when its turn or its wait may have changed.
-    pub fn poll(&self, ticket: Ticket, now: Instant, waker: &Waker) -> Decision {
+    pub fn poll(&self, ticket: &Ticket, now: Instant, waker: &Waker) -> Decision {
+        let entry = self.enter(now);
         let waker = waker.clone();
         // Wakers are cloned, dropped and woken outside the lock: they may run code of their runtimes.
-        let (decision, _unused, next) = {
+        let (turn, unused, next) = {
             let mut line = self.line();
-            let place = line.place(ticket);
-            if let Err(at) = place {
-                // A fork emptied the line under this waiter: it takes its place again.
-                line.waiters.insert(at, (ticket, None));
-            }
-            let (Ok(at) | Err(at)) = place;
-            let granted = if at == 0 { line.bucket.take(now) } else { None };
-            if let Some(grant) = granted {
-                let left = line.waiters.pop_front();
-                (Decision::Grant(grant), left.and_then(|(_, waker)| waker), line.head_waker())
-            } else {
-                let decision = match at {
-                    0 => Decision::Wait(line.bucket.wait(now).max(TIMER_STEP)),
-                    _ => Decision::Behind,
-                };
-                (decision, line.waiters.get_mut(at).and_then(|(_, known)| known.replace(waker)), None)
-            }
+            let turn = line.turn(ticket, matches!(entry, Entry::Open { .. }), now);
+            let unused = match &turn {
+                Turn::Grant(..) => line.remove(ticket),
+                _ => line.remember(ticket, &waker),
+            };
+            let next = match &turn {
+                Turn::Grant(..) | Turn::Behind => line.next_waker(ticket, now),
+                Turn::Wait(_) => None,
+            };
+            (turn, unused, next)
         };
+        drop(unused);
+        let decision = match (turn, entry) {
+            (Turn::Grant(common, lane), Entry::Open { probe }) => {
+                wake(next);
+                return Decision::Grant(Grant { common, lane, probe });
+            }
+            (Turn::Wait(wait), Entry::Full) if wait.is_zero() => {
+                if let Some(host) = &self.host {
+                    host.wait(waker);
+                }
+                Decision::Behind
+            }
+            (Turn::Wait(_), Entry::Shut(wait)) => Decision::Refuse(Refusal::Open(wait)),
+            (Turn::Wait(wait), _) => Decision::Wait(wait.max(TIMER_STEP)),
+            (_, _) => Decision::Behind,
+        };
+        if let Entry::Open { probe } = entry {
+            self.leave_host(probe);
+        }
         wake(next);
         decision
     }
 
     /// Leaves the line. Costs nobody anything.
-    pub fn leave(&self, ticket: Ticket, _now: Instant) {
-        let (_unused, next) = {
+    pub fn leave(&self, ticket: &Ticket, now: Instant) {
+        let (unused, next) = {
             let mut line = self.line();
-            match line.place(ticket) {
-                Ok(at) => {
-                    let left = line.waiters.remove(at);
-                    (left, if at == 0 { line.head_waker() } else { None })
-                }
-                Err(_) => (None, None),
-            }
+            let left = line.remove(ticket);
+            (left, line.next_waker(ticket, now))
         };
+        drop(unused);
         wake(next);
     }
 
     /// Returns a grant that was never used.
     pub fn give_back(&self, grant: Grant, now: Instant) {
-        self.change(now, |bucket| bucket.give_back(grant, now));
+        self.leave_host(grant.probe);
+        self.change(now, |line| line.each(grant, |bucket, charge| bucket.give_back(charge, now)));
     }
 
     /// Ends a grant whose request brought no answer.
     pub fn fail(&self, grant: Grant, now: Instant) {
-        self.change(now, |bucket| bucket.fail(grant));
+        self.leave_host(grant.probe);
+        self.change(now, |line| line.each(grant, |bucket, charge| bucket.fail(charge)));
     }
 
-    /// Ends a grant with what its answer's headers say.
+    /// Ends a grant with what its answer's headers say. The host's health is reported by whoever read the answer.
     pub fn settle(&self, grant: Grant, quotas: &[Quota], now: Instant) {
-        self.change(now, |bucket| bucket.settle(grant, quotas, now));
+        self.leave_host(false);
+        self.change(now, |line| line.settle(grant, quotas, now));
     }
 
-    /// Nothing leaves before `until`. Who is first is woken, since it may not want to wait that long.
+    /// Takes in quotas that an answer's body told of.
+    pub fn learn(&self, lane: Option<&str>, quotas: &[Quota], now: Instant) {
+        if !quotas.is_empty() {
+            self.change(now, |line| line.told(lane).learn(now, quotas, now));
+        }
+    }
+
+    /// From now on what a lane's answers tell of their quota is the lane's, not that of everybody. With `first_alone` the
+    /// first request of a lane goes alone, since nothing is known of its quota before its answer.
+    pub fn lanes_tell(&self, first_alone: bool) {
+        let mut line = self.line();
+        (line.lanes_tell, line.first_alone) = (true, first_alone);
+    }
+
+    /// The API says that a lane counts against this bucket, maybe with other lanes.
+    pub fn name_lane(&self, lane: &str, bucket: &str) {
+        self.line().name_lane(lane, bucket);
+    }
+
+    /// Limits of each lane by itself, if its name begins so.
+    pub fn narrow(&self, beginning: &'static str, limits: &[Limit]) {
+        if !limits.is_empty() {
+            self.line().narrow(beginning, limits);
+        }
+    }
+
+    /// Nothing leaves before `until`. Whose turn is next is woken, since it may not want to wait that long.
     pub fn block_until(&self, until: Instant) {
-        let next = {
+        self.block(None, until);
+    }
+
+    /// Nothing of a lane leaves before `until`.
+    pub fn block_lane(&self, lane: &str, until: Instant) {
+        self.block(Some(lane), until);
+    }
+
+    fn block(&self, lane: Option<&str>, until: Instant) {
+        let wakers = {
             let mut line = self.line();
-            line.bucket.block(until);
-            line.head_waker()
+            match lane {
+                Some(lane) => line.lane_bucket(lane).block(until),
+                None => line.common.block(until),
+            }
+            line.head_wakers()
         };
-        wake(next);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
-    pub(super) fn tighten(&self, limits: &[Limit]) {
-        self.line().bucket.tighten(limits);
+    /// Adds limits: clients that share a bucket obey the limits of all of them.
+    pub fn tighten(&self, limits: &[Limit]) {
+        self.line().common.tighten(limits);
     }
 
-    /// Changes the bucket, and wakes who is first when that shortened its wait.
-    fn change(&self, now: Instant, work: impl FnOnce(&mut Bucket)) {
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        self.line().waiting()
+    }
+
+    /// Changes a bucket, and wakes whose turn is next when somebody waits.
+    fn change(&self, now: Instant, work: impl FnOnce(&mut Line)) {
         let next = {
             let mut line = self.line();
-            if line.waiters.is_empty() {
-                work(&mut line.bucket);
-                None
-            } else {
-                let before = line.bucket.wait(now);
-                work(&mut line.bucket);
-                if line.bucket.wait(now) < before { line.head_waker() } else { None }
+            let before = line.first_wait(now);
+            work(&mut line);
+            match before {
+                Some(before) if line.first_wait(now).is_some_and(|wait| wait < before) => line.first_waker(now),
+                _ => None,
             }
         };
         wake(next);

@@ -32,6 +32,7 @@ struct Causes<'a> {
     refused: Option<&'a Refused>,
     tls: Option<&'a rustls::Error>,
     hyper: Option<&'a hyper::Error>,
+    http2: Option<&'a h2::Error>,
     io: Option<io::ErrorKind>,
     feed: bool,
 }
@@ -59,6 +60,8 @@ impl<'a> Causes<'a> {
             self.tls = Some(tls);
         } else if let Some(hyper) = error.downcast_ref::<hyper::Error>() {
             self.hyper.get_or_insert(hyper);
+        } else if let Some(http2) = error.downcast_ref::<h2::Error>() {
+            self.http2 = Some(http2);
         } else if let Some(io) = error.downcast_ref::<io::Error>() {
             self.io = Some(io.kind());
         } else if error.is::<FeedBroken>() {
@@ -129,6 +132,10 @@ fn sent(causes: &Causes<'_>, reused: bool) -> Trouble {
     if hyper.is_some_and(hyper::Error::is_canceled) {
         return unsent();
     }
+    if causes.http2.is_some_and(is_unprocessed) {
+        let error = Error::new(Code::TransportClosed).with("reason", "the server refused the stream unprocessed");
+        return Trouble { error, reached: Reached::NeverSent };
+    }
     if hyper.is_some_and(hyper::Error::is_parse) {
         let reason = "the head of the answer is not HTTP, or too large";
         return Trouble {
@@ -144,6 +151,15 @@ fn sent(causes: &Causes<'_>, reused: bool) -> Trouble {
     Trouble {
         error: Error::new(Code::TransportProtocol).with("reason", "the server broke the rules of HTTP"),
         reached: Reached::Sent,
+    }
+}
+
+/// Whether an HTTP/2 server says that it did nothing with the request (RFC 9113 §8.7).
+fn is_unprocessed(error: &h2::Error) -> bool {
+    match error.reason() {
+        Some(h2::Reason::REFUSED_STREAM) => error.is_reset() && error.is_remote(),
+        Some(h2::Reason::NO_ERROR) => error.is_go_away() && error.is_remote(),
+        _ => false,
     }
 }
 

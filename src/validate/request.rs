@@ -200,6 +200,11 @@ impl ValidRequest {
         self.idempotent
     }
 
+    /// Whether a library above repeats failed requests by itself: it numbers them in a field of its own.
+    pub fn is_retried_above(&self) -> bool {
+        ["x-stainless-retry-count", "amz-sdk-request"].iter().any(|name| self.headers.contains_key(*name))
+    }
+
     /// Whether its body can be sent a second time.
     pub fn is_replayable(&self) -> bool {
         !matches!(self.body, Body::Feed(_))

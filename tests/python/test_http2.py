@@ -77,6 +77,24 @@ def test_after_goaway_the_next_call_dials(face, serving, authority):
     assert server.accepted == 3
 
 
+@pytest.mark.parametrize("code, attempts", [(7, 2), (8, 1)], ids=["refused", "cancelled"])
+def test_a_post_is_sent_again_only_when_its_stream_was_refused_unprocessed(face, serving, authority, code, attempts):
+    def answer(server, session, stream):
+        if len(server.requests) == 1:
+            session.state.reset_stream(stream.id, error_code=code)
+        else:
+            session.reply(stream, b"done")
+
+    server = serving(Http2(authority, answer))
+    client = face.client(server.origin, retry=botsec.Retry(2, base=0.01))
+    if attempts == 2:
+        assert client.post("/x", content=b"1").text == "done"
+    else:
+        with pytest.raises(botsec.TransportError):
+            client.post("/x", content=b"1")
+    assert len(server.requests) == attempts
+
+
 def test_a_call_that_was_refused_by_goaway_is_sent_again(face, serving, authority):
     def answer(server, session, stream):
         if session.number == 1:

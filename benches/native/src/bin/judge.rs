@@ -87,6 +87,8 @@ impl Bench {
             max_wait: Duration::from_secs(300),
             max_queue: 10_000,
             throttle_key: None,
+            per_route: false,
+            dialect: None,
             rules: Rules::default(),
             times,
             tls: Tls::new(TlsOptions { ca_file: Some(ca.into()), ca_only: true, ..TlsOptions::default() })

@@ -1,0 +1,239 @@
+//! `Throttle`: the options of a client's queue, and a limiter for whatever else must keep a pace.
+
+use std::pin::pin;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyDict;
+use tokio::runtime::Builder;
+
+use super::convert::{seconds, strings};
+use super::drive::bridge::Bridge;
+use super::drive::promise::Promise;
+use super::error::{Raise, internal, wrong_value};
+use super::pending::Operation;
+use crate::clock;
+use crate::error::Error;
+use crate::headers::Dialect;
+use crate::pipeline::{Limiter, Setup};
+use crate::throttle::{Ask, Limit, Priority};
+
+/// Five minutes in the queue.
+pub(super) const MAX_WAIT: Duration = Duration::from_secs(300);
+/// Ten thousand waiters.
+pub(super) const MAX_QUEUE: usize = 10_000;
+/// How often a waiting call looks for Ctrl-C.
+const SIGNALS: Duration = Duration::from_millis(50);
+
+/// How fast requests leave: the options of a client's queue, and a limiter for whatever else must keep a pace.
+///
+/// Args:
+///     limits: Limits such as `"50/s"` or `["5/s", "100/m"]`, beside what the API's headers say.
+///     max_wait: Longest wait in the queue, in seconds; 300 unless given.
+///     max_queue: Most waiters; 10,000 unless given.
+///     key: Names a bucket of its own; clients with equal origin, secret and key share one bucket.
+///     per: `"host"`, or `"route"`, whose limits hold for each route template by itself.
+///     dialect: How the API tells its quota, such as `"github"` for a GitHub server of one's own; known from the host
+///         unless given.
+///
+/// As a limiter it has a bucket of its own, shared with other limiters of the same `key`.
+#[pyclass(frozen, module = "botsec")]
+pub(super) struct Throttle {
+    pub(super) limits: Vec<String>,
+    pub(super) max_wait: Duration,
+    pub(super) max_queue: usize,
+    pub(super) key: Option<String>,
+    pub(super) per_route: bool,
+    pub(super) dialect: Option<Dialect>,
+    limiter: OnceLock<Arc<Limiter>>,
+}
+
+#[pymethods]
+impl Throttle {
+    #[new]
+    #[pyo3(signature = (limits=None, *, max_wait=None, max_queue=10_000, key=None, per="host", dialect=None))]
+    fn new(
+        py: Python<'_>,
+        limits: Option<&Bound<'_, PyAny>>,
+        max_wait: Option<&Bound<'_, PyAny>>,
+        max_queue: usize,
+        key: Option<String>,
+        per: &str,
+        dialect: Option<&str>,
+    ) -> PyResult<Self> {
+        let limits = limits.map_or(Ok(Vec::new()), |limits| strings(limits, "limits"))?;
+        limits.iter().try_for_each(|text| Limit::parse(text).map(drop)).or_raise(py)?;
+        let per_route = match per {
+            "host" => false,
+            "route" => true,
+            _ => return Err(wrong_value("`per` is \"host\" or \"route\".")),
+        };
+        let dialect = match dialect {
+            None => None,
+            Some(name) => Some(Dialect::named(name).ok_or_else(|| {
+                wrong_value(format!("`dialect` is one of {}.", Dialect::names().collect::<Vec<_>>().join(", ")))
+            })?),
+        };
+        Ok(Self {
+            limits,
+            max_wait: max_wait.map_or(Ok(MAX_WAIT), |wait| seconds(wait, "max_wait"))?,
+            max_queue,
+            key,
+            per_route,
+            dialect,
+            limiter: OnceLock::new(),
+        })
+    }
+
+    /// Take a place at once; False when it would have to wait.
+    #[pyo3(signature = (weight=1, *, priority="normal"))]
+    fn try_acquire(&self, weight: u32, priority: &str) -> PyResult<bool> {
+        Ok(self.limiter().try_acquire(&ask(weight, priority)?))
+    }
+
+    /// Wait for a place.
+    ///
+    /// Raises:
+    ///     ThrottledError: The wait would be longer than `max_wait`, or too many wait already.
+    #[pyo3(signature = (weight=1, *, priority="normal"))]
+    fn acquire(&self, py: Python<'_>, weight: u32, priority: &str) -> PyResult<()> {
+        let ask = ask(weight, priority)?;
+        let limiter = self.limiter();
+        if limiter.try_acquire(&ask) { Ok(()) } else { wait(py, limiter, &ask) }
+    }
+
+    /// As `acquire`, to await.
+    #[pyo3(signature = (weight=1, *, priority="normal"))]
+    fn acquire_async<'py>(slf: &Bound<'py, Self>, weight: u32, priority: &str) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        if slf.get().limiter().try_acquire(&ask(weight, priority)?) {
+            return Ok(GRANTED.get_or_try_init(py, || Py::new(py, Granted))?.bind(py).clone().into_any());
+        }
+        py.import(pyo3::intern!(py, "botsec._loop"))?.call_method1(pyo3::intern!(py, "place"), (slf, weight, priority))
+    }
+
+    /// Join the queue on the running loop.
+    fn start(&self, py: Python<'_>, bridge: &Bound<'_, Bridge>, weight: u32, priority: &str) -> PyResult<PendingPlace> {
+        let (limiter, ask) = (self.limiter().clone(), ask(weight, priority)?);
+        Operation::spawn(py, bridge, async move { limiter.acquire(&ask).await }).map(PendingPlace)
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "Throttle(limits={:?}, max_wait={}, max_queue={})",
+            self.limits,
+            self.max_wait.as_secs_f64(),
+            self.max_queue
+        )
+    }
+}
+
+impl Throttle {
+    fn limiter(&self) -> &Arc<Limiter> {
+        self.limiter.get_or_init(|| {
+            // Each was parsed when this was made.
+            let limits: Vec<Limit> = self.limits.iter().filter_map(|text| Limit::parse(text).ok()).collect();
+            Arc::new(Limiter::new(&limits, self.max_wait, self.max_queue, self.key.as_deref()))
+        })
+    }
+}
+
+fn ask(weight_given: u32, priority_given: &str) -> PyResult<Ask<'static>> {
+    Ok(Ask { lane: None, weight: weight(weight_given)?, priority: priority(priority_given)? })
+}
+
+/// Waits on the calling thread, where Ctrl-C is heard.
+fn wait(py: Python<'_>, limiter: &Limiter, ask: &Ask<'static>) -> PyResult<()> {
+    let runtime = Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.map_err(|e| wrong_value(format!("No timer could be made: {}.", e.kind())))?;
+    let mut waiting = pin!(limiter.acquire(ask));
+    loop {
+        let done = py.detach(|| runtime.block_on(async { tokio::time::timeout(SIGNALS, waiting.as_mut()).await }));
+        match done {
+            Ok(result) => return result.or_raise(py),
+            Err(_) => py.check_signals()?,
+        }
+    }
+}
+
+/// An awaitable that is done already.
+#[pyclass(frozen, module = "botsec._core")]
+pub(super) struct Granted;
+
+static GRANTED: PyOnceLock<Py<Granted>> = PyOnceLock::new();
+
+#[pymethods]
+impl Granted {
+    fn __await__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__(&self) -> Option<Py<PyAny>> {
+        None
+    }
+}
+
+/// A place in the queue of a limiter.
+#[pyclass(frozen, module = "botsec._core")]
+pub(super) struct PendingPlace(Operation<Result<(), Error>>);
+
+#[pymethods]
+impl PendingPlace {
+    /// The asyncio future.
+    #[getter]
+    fn future(&self, py: Python<'_>) -> Py<Promise> {
+        self.0.future(py)
+    }
+
+    /// Leave the queue.
+    fn cancel(&self) {
+        drop(self.0.cancel());
+    }
+
+    /// Raise if the place was refused.
+    fn finish(&self, py: Python<'_>) -> PyResult<()> {
+        self.0.take().unwrap_or_else(|| Err(internal())).or_raise(py)
+    }
+}
+
+/// `priority=` of one call.
+pub(super) fn priority(given: &str) -> PyResult<Priority> {
+    match given {
+        "interactive" => Ok(Priority::Interactive),
+        "normal" => Ok(Priority::Normal),
+        "bulk" => Ok(Priority::Bulk),
+        _ => Err(wrong_value("`priority` is \"interactive\", \"normal\" or \"bulk\".")),
+    }
+}
+
+/// `weight=` of one call.
+pub(super) fn weight(given: u32) -> PyResult<u32> {
+    if given == 0 { Err(wrong_value("`weight` must be at least 1.")) } else { Ok(given) }
+}
+
+/// What is known of the hosts that a client has called, by authority.
+pub(super) fn hosts<'py>(py: Python<'py>, setup: &Setup) -> PyResult<Bound<'py, PyDict>> {
+    let hosts = PyDict::new(py);
+    for (origin, gate) in setup.gates() {
+        let reading = gate.host.reading(clock::now());
+        let host = PyDict::new(py);
+        host.set_item("circuit", reading.circuit.as_str())?;
+        host.set_item("in_flight", reading.in_flight)?;
+        host.set_item("at_once", reading.at_once)?;
+        host.set_item("waiting", gate.line.waiting())?;
+        hosts.set_item(origin.authority(), host)?;
+    }
+    Ok(hosts)
+}
+
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Throttle>()?;
+    module.add_class::<Granted>()?;
+    module.add_class::<PendingPlace>()
+}

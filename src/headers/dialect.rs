@@ -1,0 +1,195 @@
+//! How each API tells its quota: a profile per vendor, bound to its hosts, and a reader for all others.
+
+use std::time::{Duration, SystemTime};
+
+use http::HeaderMap;
+
+use super::told::{Reach, Told};
+use super::{body, lanes, vendor};
+
+/// How an API tells its quota.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// By the fields and bodies that many APIs share.
+    #[default]
+    Generic,
+    /// Claude's API: a quota each for requests and tokens, resets as dates.
+    Anthropic,
+    /// Buckets that are learned from answers, one per route and major parameter.
+    Discord,
+    /// Quotas by resource; 403 for a quota that is used up.
+    GitHub,
+    /// A 429 for those who are refused, a 529 for all when the service is short.
+    Notion,
+    /// A quota each for requests and tokens, resets as durations. Azure's variant too.
+    OpenAi,
+    /// Resets in seconds, and a sentence in the body.
+    Reddit,
+    /// A leaky bucket, told as `used/limit` or as GraphQL cost.
+    Shopify,
+    /// Limits by method.
+    Slack,
+    /// Its own word on repeats.
+    Stripe,
+    /// Limits by chat; the wait stands in the body.
+    Telegram,
+    /// The old IETF names with dates as resets.
+    Twitch,
+}
+
+/// Name, hosts and dialect. A host that begins with a dot stands for its subdomains.
+const PROFILES: &[(&str, &[&str], Dialect)] = &[
+    ("generic", &[], Dialect::Generic),
+    ("anthropic", &["api.anthropic.com"], Dialect::Anthropic),
+    ("discord", &["discord.com", ".discord.com", "discordapp.com"], Dialect::Discord),
+    ("github", &["api.github.com", "uploads.github.com", ".ghe.com"], Dialect::GitHub),
+    ("notion", &["api.notion.com"], Dialect::Notion),
+    ("openai", &["api.openai.com", ".openai.azure.com", ".cognitiveservices.azure.com"], Dialect::OpenAi),
+    ("reddit", &["oauth.reddit.com", "www.reddit.com"], Dialect::Reddit),
+    ("shopify", &[".myshopify.com"], Dialect::Shopify),
+    ("slack", &["slack.com", ".slack.com"], Dialect::Slack),
+    ("stripe", &["api.stripe.com", "files.stripe.com"], Dialect::Stripe),
+    ("telegram", &["api.telegram.org"], Dialect::Telegram),
+    ("twitch", &["api.twitch.tv"], Dialect::Twitch),
+];
+
+/// What GitHub asks for where a secondary limit names no time.
+const SECONDARY: Duration = Duration::from_secs(60);
+
+impl Dialect {
+    /// The dialect of a host, in canonical form.
+    pub fn of(host: &str) -> Self {
+        let is = |known: &str| match known.strip_prefix('.') {
+            Some(_) => host.len() > known.len() && host.ends_with(known),
+            None => host == known,
+        };
+        PROFILES.iter().find(|(_, hosts, _)| hosts.iter().any(|known| is(known))).map_or(Self::Generic, |found| found.2)
+    }
+
+    /// The dialect of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        PROFILES.iter().find(|found| found.0 == name).map(|found| found.2)
+    }
+
+    /// All names.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        PROFILES.iter().map(|found| found.0)
+    }
+
+    /// What an answer's head says. Malformed fields are ignored; nothing is believed of quotas from a cache.
+    ///
+    /// [`Dialect::conclude`] completes it, with the body where there is one.
+    pub fn read(self, status: u16, headers: &HeaderMap, now: SystemTime) -> Told {
+        // Most answers say nothing, at the cost of a look at each name.
+        if !matches!(status, 403 | 429 | 529) && !headers.keys().any(|name| vendor::is_spoken(name.as_str())) {
+            return Told::default();
+        }
+        let mut told = Told {
+            quotas: vendor::quotas(self, headers, now),
+            retry_after: vendor::retry_after(headers, now),
+            refused: status == 429,
+            reach: Reach::Bucket,
+            retry: vendor::verdict(self, headers),
+            bucket: None,
+            crowded: vendor::is_crowded(headers),
+        };
+        match self {
+            Self::Discord => {
+                let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+                told.bucket = text("x-ratelimit-bucket").filter(|name| name.len() <= 128).map(str::to_owned);
+                // Without a bucket it is the limit of the whole bot, or of the address at the network's edge.
+                let edge = told.refused && told.bucket.is_none() && text("x-ratelimit-scope") != Some("shared");
+                if text("x-ratelimit-global").is_some() || text("x-ratelimit-scope") == Some("global") || edge {
+                    told.reach = Reach::Whole;
+                }
+            }
+            Self::GitHub => {
+                told.bucket = headers
+                    .get("x-ratelimit-resource")
+                    .and_then(|value| value.to_str().ok())
+                    .filter(|name| !name.is_empty() && name.len() <= 64)
+                    .map(str::to_owned);
+                let spent = told.quotas.iter().any(|quota| quota.remaining == 0);
+                told.refused |= status == 403 && (spent || told.retry_after.is_some());
+                if told.refused && !spent {
+                    told.reach = Reach::Whole;
+                }
+            }
+            Self::Anthropic | Self::Notion => told.refused |= status == 529,
+            Self::Telegram => told.reach = Reach::Whole,
+            _ => {}
+        }
+        told
+    }
+
+    /// Adds what the body says, where the API speaks there, and what follows from both.
+    pub fn conclude(self, told: &mut Told, status: u16, body: Option<&[u8]>) {
+        if let Some(body) = body {
+            body::read(self, told, status, body);
+        }
+        if !told.refused || told.retry_after.is_some() {
+            return;
+        }
+        let spent = told.quotas.iter().filter(|quota| quota.remaining == 0).filter_map(|quota| quota.reset).max();
+        told.retry_after = match self {
+            // The reset is in whole seconds, rounded down.
+            Self::GitHub if spent.is_some() => spent.map(|reset| reset + Duration::from_secs(1)),
+            Self::GitHub => Some(SECONDARY),
+            _ => spent,
+        };
+    }
+
+    /// Whether some requests count against narrower buckets too.
+    pub fn has_lanes(self) -> bool {
+        matches!(self, Self::Discord | Self::GitHub | Self::Slack | Self::Telegram)
+    }
+
+    /// Whether an answer's quota is that of its lane.
+    pub fn lanes_tell(self) -> bool {
+        matches!(self, Self::Discord | Self::GitHub)
+    }
+
+    /// Whether nothing is known of a lane before its first answer, so that the first request goes alone.
+    pub fn is_learned(self) -> bool {
+        self == Self::Discord
+    }
+
+    /// The narrower bucket of a request: its template's `label`, the `segments` of its path, and a way to its top-level
+    /// parameters. The name holds no secret.
+    pub fn lane(
+        self,
+        method: &str,
+        label: &str,
+        segments: &[&str],
+        field: &dyn Fn(&str) -> Option<String>,
+    ) -> Option<String> {
+        match self {
+            Self::Discord => lanes::discord(method, label, segments),
+            Self::GitHub => Some(lanes::github(segments).to_owned()),
+            Self::Slack => segments.last().map(|method| (*method).to_owned()),
+            Self::Telegram => lanes::telegram(segments, field),
+            _ => None,
+        }
+    }
+
+    /// The bucket of a lane whose answer names one: Discord's names stand for a route, and each major parameter has its own.
+    pub fn bucket(self, lane: &str, named: &str) -> String {
+        match self {
+            Self::Discord => format!("{} {named}", lane.split(' ').next().unwrap_or("-")),
+            _ => named.to_owned(),
+        }
+    }
+
+    /// Limits that the vendor documents and no answer tells: for all requests, or for lanes whose name begins so.
+    pub fn documented(self) -> &'static [(Option<&'static str>, &'static str)] {
+        match self {
+            Self::Discord => &[(None, "50/s")],
+            Self::Telegram => &[(None, "30/s"), (Some("chat "), "1/s"), (Some("group "), "20/m")],
+            _ => &[],
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "dialect_tests.rs"]
+mod tests;

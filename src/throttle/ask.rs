@@ -1,0 +1,48 @@
+//! How a request asks for its turn.
+
+use std::time::Duration;
+
+/// Whose turn comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// Somebody is looking at the screen.
+    Interactive,
+    /// Everything else.
+    #[default]
+    Normal,
+    /// Whatever can wait.
+    Bulk,
+}
+
+impl Priority {
+    /// Seconds after its arrival from which a request counts as arrived: whoever waits long enough goes first, whatever its
+    /// class.
+    pub(super) fn allowance(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Interactive => 0,
+            Self::Normal => 1,
+            Self::Bulk => 10,
+        })
+    }
+
+    pub(super) fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// What a request needs of the line.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// The narrower bucket that it counts against as well, such as a chat or a route.
+    pub lane: Option<&'a str>,
+    /// How many requests it counts as under the caller's own limits.
+    pub weight: u32,
+    /// Its class.
+    pub priority: Priority,
+}
+
+impl Default for Ask<'_> {
+    fn default() -> Self {
+        Self { lane: None, weight: 1, priority: Priority::Normal }
+    }
+}
