@@ -13,10 +13,10 @@ use super::setup::{Options, Setup, SignRequest, Signers};
 use super::verdict::{outcome_of, status_error, stopped};
 use super::{Failure, Trace};
 use crate::clock::{self, Dice};
-use crate::error::{Code, Error};
+use crate::error::{Class, Code, Error};
 use crate::headers::Told;
 use crate::policy::{Hop, PermittedRequest};
-use crate::retry::{Attempt, Budgets, Outcome, Verdict};
+use crate::retry::{Attempt, Budgets, Outcome, Reason, Verdict};
 use crate::sign::Auth;
 use crate::throttle::Ask;
 use crate::transport::{Limits, Reached, Reply, Transport, Trouble};
@@ -84,16 +84,8 @@ impl Road<'_> {
         permit: Permit,
         trace: &mut Trace,
     ) -> Result<Response, Failure> {
-        let mut next = Some((first, permit));
+        let (mut permitted, mut permit) = (first, permit);
         loop {
-            let (permitted, mut permit) = match next.take() {
-                Some(ready) => ready,
-                None => {
-                    let permitted = Box::new(self.permit()?);
-                    let acquire = queue::acquire(&self.gate.line, self.ask, self.longest_wait(), &mut trace.queued);
-                    (permitted, Box::pin(acquire).await?)
-                }
-            };
             trace.attempts += 1;
             let host = permitted.origin().clone();
             let result = match self.exchange(permitted, &mut permit, trace).await {
@@ -113,11 +105,25 @@ impl Road<'_> {
                 },
             };
             match self.verdict(&outcome, &host.host_text(), trace) {
-                Verdict::Again(wait) => Box::pin(tokio::time::sleep(wait)).await,
+                Verdict::Again(wait) => match Box::pin(self.another_turn(wait, trace)).await {
+                    Ok(turn) => (permitted, permit) = turn,
+                    Err(error) if error.code().class() == Class::ThrottledError => {
+                        return self.last(stopped(failure, &Reason::NoTurn, error.retry_after()));
+                    }
+                    Err(error) => return Err(error.into()),
+                },
                 Verdict::Done => return self.last(failure),
                 Verdict::Stop { reason, retry_after } => return self.last(stopped(failure, &reason, retry_after)),
             }
         }
+    }
+
+    /// Waits, and then in line.
+    async fn another_turn(&self, wait: Duration, trace: &mut Trace) -> Result<(Box<PermittedRequest>, Permit), Error> {
+        tokio::time::sleep(wait).await;
+        let permitted = Box::new(self.permit()?);
+        let permit = queue::acquire(&self.gate.line, self.ask, self.longest_wait(), &mut trace.queued).await?;
+        Ok((permitted, permit))
     }
 
     /// With `check=False` the last answer is the caller's, whatever it says.

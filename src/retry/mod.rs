@@ -123,6 +123,8 @@ pub enum Reason {
     Server,
     /// A library above repeats by itself.
     OwnedAbove,
+    /// The queue refused another turn.
+    NoTurn,
 }
 
 impl Reason {
@@ -134,6 +136,7 @@ impl Reason {
             Self::NotReplayable => "the body is an iterator and cannot be sent again",
             Self::Budget => "the retry budget of the host is used up",
             Self::Server => "the server asks not to try again",
+            Self::NoTurn => "no turn for another try came in time",
             Self::OwnedAbove => "the library above tries again by itself",
         }
     }

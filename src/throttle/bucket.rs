@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Limit;
-use super::limit::LATE;
+use super::pace::Pace;
 use super::window::Window;
 use crate::headers::Quota;
 
@@ -27,14 +27,6 @@ pub struct Bucket {
     answered: bool,
 }
 
-/// GCRA: the time at which the next request is due, and how early one may come.
-#[derive(Debug)]
-struct Pace {
-    limit: Limit,
-    spacing: Duration,
-    due: Option<Instant>,
-}
-
 /// Most named windows that one API may have.
 const MAX_WINDOWS: usize = 8;
 
@@ -52,7 +44,7 @@ impl Bucket {
         for limit in limits {
             match self.limits.iter_mut().find(|pace| pace.limit.period == limit.period) {
                 Some(pace) if pace.limit.count <= limit.count => {}
-                Some(pace) => *pace = Pace { due: pace.due, ..Pace::new(*limit) },
+                Some(pace) => pace.tighten(*limit),
                 None => self.limits.push(Pace::new(*limit)),
             }
         }
@@ -73,7 +65,7 @@ impl Bucket {
         self.in_flight == 0
             && self.windows.is_empty()
             && self.blocked_until.is_none_or(|at| at <= now)
-            && self.limits.iter().all(|pace| pace.due.is_none_or(|due| due <= now))
+            && self.limits.iter().all(|pace| pace.is_idle(now))
     }
 
     /// How long until a request of this weight may leave.
@@ -169,35 +161,5 @@ impl Bucket {
     /// Forgets what belonged to threads of a parent process.
     pub fn abandon(&mut self) {
         self.in_flight = 0;
-    }
-}
-
-impl Pace {
-    fn new(limit: Limit) -> Self {
-        Self { limit, spacing: limit.spacing(), due: None }
-    }
-
-    fn wait(&self, weight: u32, now: Instant) -> Duration {
-        self.estimate(weight.saturating_sub(1), now)
-    }
-
-    fn estimate(&self, ahead: u32, now: Instant) -> Duration {
-        let due = self.due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now));
-        due.saturating_add(self.spacing.saturating_mul(ahead)).saturating_sub(LATE)
-    }
-
-    fn charge(&mut self, weight: u32, now: Instant) {
-        let from = self.due.map_or(now, |due| due.max(now));
-        self.due = from.checked_add(self.spacing.saturating_mul(weight));
-    }
-
-    /// Takes one charge back. The last one is undone exactly; an older one only where the next is due later than now even
-    /// so, since others have used the time that it stood for.
-    fn undo(&mut self, weight: u32, last: bool, now: Instant) {
-        let spent = self.spacing.saturating_mul(weight);
-        let Some(earlier) = self.due.and_then(|due| due.checked_sub(spent)) else { return };
-        if last || earlier > now {
-            self.due = Some(earlier);
-        }
     }
 }

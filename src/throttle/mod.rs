@@ -11,6 +11,7 @@ mod bucket;
 mod host;
 mod limit;
 mod line;
+mod pace;
 mod registry;
 mod shared;
 mod window;

@@ -52,6 +52,41 @@ fn no_window_of_the_server_sees_more_than_the_limit() {
 }
 
 #[test]
+fn heavy_requests_fit_into_every_window_too() {
+    for (text, weights) in [
+        ("20/s", &[4u32][..]),
+        ("20/s", &[1, 1, 4, 1, 7, 20, 1]),
+        ("9/s", &[4, 2]),
+        ("100/m", &[1, 100, 1]),
+        ("5/s", &[5]),
+    ] {
+        let limit = Limit::parse(text).unwrap();
+        let mut bucket = Bucket::new(&[limit]);
+        let (start, mut now) = (Instant::now(), Instant::now());
+        let mut sent: Vec<(Instant, u32)> = Vec::new();
+        let mut total = 0;
+        for weight in weights.iter().cycle() {
+            while bucket.take(*weight, now).is_none() {
+                now += bucket.wait(*weight, now).max(Duration::from_nanos(1));
+                assert!(now < start + limit.period * 100, "{text}: never");
+            }
+            sent.push((now, *weight));
+            total += *weight;
+            if total > limit.count * 6 {
+                break;
+            }
+        }
+        for (index, first) in sent.iter().enumerate() {
+            let window = sent[index..].iter().take_while(|at| at.0.duration_since(first.0) < limit.period);
+            let inside: u32 = window.map(|at| at.1).sum();
+            assert!(inside <= limit.count, "{text} {weights:?}: {inside}");
+        }
+        let rate = f64::from(total) / now.duration_since(start).as_secs_f64() * limit.period.as_secs_f64();
+        assert!(rate / f64::from(limit.count) > 0.45, "{text} {weights:?}: {rate}");
+    }
+}
+
+#[test]
 fn several_limits_are_charged_together_or_not_at_all() {
     let limits = [Limit::parse("1/s").unwrap(), Limit::parse("2/m").unwrap()];
     let mut bucket = Bucket::new(&limits);

@@ -1,0 +1,140 @@
+//! One limit's pace: GCRA, and a count of what left of late, for requests that weigh more than one.
+
+use std::time::{Duration, Instant};
+
+use super::Limit;
+use super::limit::LATE;
+
+/// When the next request is due.
+#[derive(Debug)]
+pub(super) struct Pace {
+    pub(super) limit: Limit,
+    spacing: Duration,
+    due: Option<Instant>,
+    /// Kept from the first heavy request on: the pace alone bounds every window that ends with a light one.
+    log: Option<Box<Log>>,
+}
+
+/// What left within the last period, in slots.
+#[derive(Debug)]
+struct Log {
+    begun: Instant,
+    slot: Duration,
+    counts: [(u64, u32); SLOTS + 1],
+}
+
+/// Parts of a period that are counted as one.
+const SLOTS: usize = 32;
+
+impl Pace {
+    pub(super) fn new(limit: Limit) -> Self {
+        Self { limit, spacing: limit.spacing(), due: None, log: None }
+    }
+
+    /// A stricter limit over the same period.
+    pub(super) fn tighten(&mut self, limit: Limit) {
+        (self.limit, self.spacing) = (limit, limit.spacing());
+    }
+
+    /// Whether nothing that left counts any more.
+    pub(super) fn is_idle(&self, now: Instant) -> bool {
+        let counted = if self.log.is_some() { self.limit.period * 2 } else { Duration::ZERO };
+        self.due.is_none_or(|due| due + counted <= now)
+    }
+
+    /// Time until a request of this weight may leave.
+    pub(super) fn wait(&self, weight: u32, now: Instant) -> Duration {
+        let pace = self.estimate(0, now);
+        match &self.log {
+            _ if weight <= 1 => pace,
+            Some(log) => pace.max(log.wait(weight, self.limit.count, now)),
+            // What left before the first heavy one was not counted: as much room as it needs has to have stayed free.
+            None => self.due.map_or(Duration::ZERO, |due| {
+                (due + self.spacing.saturating_mul(weight - 1)).saturating_duration_since(now)
+            }),
+        }
+    }
+
+    /// Time until `ahead` others and one more have left.
+    pub(super) fn estimate(&self, ahead: u32, now: Instant) -> Duration {
+        let due = self.due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now));
+        due.saturating_add(self.spacing.saturating_mul(ahead)).saturating_sub(LATE)
+    }
+
+    pub(super) fn charge(&mut self, weight: u32, now: Instant) {
+        let from = self.due.map_or(now, |due| due.max(now));
+        self.due = from.checked_add(self.spacing.saturating_mul(weight));
+        if let Some(log) = &mut self.log {
+            log.add(weight, now);
+        } else if weight > 1 {
+            let mut log = Log::new(now, self.spacing.saturating_mul(self.limit.count));
+            // The rest of the period may have been used.
+            log.add(self.limit.count.max(weight), now);
+            self.log = Some(Box::new(log));
+        }
+    }
+
+    /// Takes one charge back. The last one is undone exactly; an older one only where the next is due later than now even
+    /// so, since others have used the time that it stood for.
+    pub(super) fn undo(&mut self, weight: u32, last: bool, now: Instant) {
+        let spent = self.spacing.saturating_mul(weight);
+        let Some(earlier) = self.due.and_then(|due| due.checked_sub(spent)) else { return };
+        if last || earlier > now {
+            self.due = Some(earlier);
+        }
+        if let Some(log) = self.log.as_mut().filter(|_| last) {
+            log.take_back(weight);
+        }
+    }
+}
+
+impl Log {
+    fn new(begun: Instant, period: Duration) -> Self {
+        let slot = (period / SLOTS as u32).max(Duration::from_nanos(1));
+        Self { begun, slot, counts: [(0, 0); SLOTS + 1] }
+    }
+
+    fn index(&self, now: Instant) -> u64 {
+        let slots = now.saturating_duration_since(self.begun).as_nanos() / self.slot.as_nanos().max(1);
+        u64::try_from(slots).unwrap_or(u64::MAX)
+    }
+
+    fn add(&mut self, weight: u32, now: Instant) {
+        let index = self.index(now);
+        if let Some(count) = self.counts.get_mut((index % (SLOTS as u64 + 1)) as usize) {
+            if count.0 != index {
+                *count = (index, 0);
+            }
+            count.1 = count.1.saturating_add(weight);
+        }
+    }
+
+    fn take_back(&mut self, weight: u32) {
+        if let Some(newest) = self.counts.iter_mut().max_by_key(|count| count.0) {
+            newest.1 = newest.1.saturating_sub(weight);
+        }
+    }
+
+    /// Time until the period that ends then has room for `weight`.
+    fn wait(&self, weight: u32, most: u32, now: Instant) -> Duration {
+        let current = self.index(now);
+        let is_recent = |count: &&(u64, u32)| count.1 > 0 && count.0 + SLOTS as u64 >= current;
+        let mut recent: Vec<(u64, u32)> = self.counts.iter().filter(is_recent).copied().collect();
+        recent.sort_unstable();
+        let mut held = recent.iter().fold(0u32, |sum, count| sum.saturating_add(count.1));
+        let mut until = current;
+        for (index, count) in recent {
+            if held.saturating_add(weight) <= most {
+                break;
+            }
+            held = held.saturating_sub(count);
+            until = index + SLOTS as u64 + 1;
+        }
+        let slots = u32::try_from(until.saturating_sub(current)).unwrap_or(u32::MAX);
+        if slots == 0 {
+            return Duration::ZERO;
+        }
+        let end = self.slot.saturating_mul(u32::try_from(until).unwrap_or(u32::MAX));
+        (self.begun + end).saturating_duration_since(now)
+    }
+}
