@@ -9,6 +9,7 @@ import random
 import statistics
 import sys
 import time
+import warnings
 
 from figures import table
 
@@ -25,7 +26,7 @@ def main():
     print(table(["uncontended acquire", "CPU µs", "times aiolimiter's"], uncontended()))
     print()
     head = ["waiters at 1000/s", "reached, % of the rate", "most in a second", "order broken", "max/min per waiter"]
-    print(table(head, [accuracy(waiters, arguments.seconds) for waiters in (1, 50, 1000)]))
+    print(table(head, [accuracy(waiters, max(arguments.seconds, waiters / 100)) for waiters in (1, 50, 1000)]))
     print()
     print(table(["20 waiters at 10/s cancelled", "ms"], [["until the next place", cancelled()]]))
 
@@ -36,6 +37,7 @@ def uncontended():
     from pyrate_limiter import Duration, Limiter, Rate
 
     limited = botsec.Throttle([f"{FAST}/s", f"{FAST}/m"])
+    warnings.filterwarnings("ignore", message=".*re-used across loops")
     peer = aiolimiter.AsyncLimiter(FAST, 1)
     pyrate = Limiter(Rate(FAST, Duration.SECOND))
 
@@ -78,6 +80,9 @@ def accuracy(waiters, seconds):
 
     async def run():
         throttle = botsec.Throttle("1000/s")
+        # What falls due within a timer's lateness belongs to whoever comes first; the test is about those who wait.
+        while throttle.try_acquire():
+            pass
         granted, order = [], []
         counts = [0] * waiters
         ticket = 0

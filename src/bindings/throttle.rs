@@ -18,7 +18,8 @@ use crate::clock;
 use crate::error::Error;
 use crate::headers::Dialect;
 use crate::pipeline::{Limiter, Setup};
-use crate::throttle::{Ask, Limit, Priority};
+use crate::retry::Budgets;
+use crate::throttle::{Ask, Host, Limit, Priority, Registry};
 
 /// Five minutes in the queue.
 pub(super) const MAX_WAIT: Duration = Duration::from_secs(300);
@@ -116,8 +117,9 @@ impl Throttle {
 
     /// Join the queue on the running loop.
     fn start(&self, py: Python<'_>, bridge: &Bound<'_, Bridge>, weight: u32, priority: &str) -> PyResult<PendingPlace> {
-        let (limiter, ask) = (self.limiter().clone(), ask(weight, priority)?);
-        Operation::spawn(py, bridge, async move { limiter.acquire(&ask).await }).map(PendingPlace)
+        // It joins here, so that the order of the calls is that of the places.
+        let place = self.limiter().join(&ask(weight, priority)?).or_raise(py)?;
+        Operation::spawn(py, bridge, place.wait()).map(PendingPlace)
     }
 
     fn __repr__(&self) -> String {
@@ -148,7 +150,7 @@ fn ask(weight_given: u32, priority_given: &str) -> PyResult<Ask<'static>> {
 fn wait(py: Python<'_>, limiter: &Limiter, ask: &Ask<'static>) -> PyResult<()> {
     let runtime = Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(|e| wrong_value(format!("No timer could be made: {}.", e.kind())))?;
-    let mut waiting = pin!(limiter.acquire(ask));
+    let mut waiting = pin!(limiter.join(ask).or_raise(py)?.wait());
     loop {
         let done = py.detach(|| runtime.block_on(async { tokio::time::timeout(SIGNALS, waiting.as_mut()).await }));
         match done {
@@ -232,8 +234,17 @@ pub(super) fn hosts<'py>(py: Python<'py>, setup: &Setup) -> PyResult<Bound<'py, 
     Ok(hosts)
 }
 
+/// Forget the health, the retry budget and the buckets of a server, for tests that start a new one at an old address.
+#[pyfunction]
+fn forget_server(authority: &str) {
+    Host::forget(authority);
+    Budgets::forget(authority);
+    Registry::forget(&format!("{authority}|"));
+}
+
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Throttle>()?;
     module.add_class::<Granted>()?;
-    module.add_class::<PendingPlace>()
+    module.add_class::<PendingPlace>()?;
+    module.add_function(wrap_pyfunction!(forget_server, module)?)
 }

@@ -95,7 +95,7 @@ impl Road<'_> {
             drop(permit);
             let (outcome, failure) = match result {
                 Ok(Ok(response)) => {
-                    Budgets::succeed(&host.host_text());
+                    Budgets::succeed(host.authority());
                     return Ok(response);
                 }
                 Ok(Err((outcome, failure))) => (outcome, failure),
@@ -104,7 +104,7 @@ impl Road<'_> {
                     None => return Err(trouble.error.into()),
                 },
             };
-            match self.verdict(&outcome, &host.host_text(), trace) {
+            match self.verdict(&outcome, host.authority(), trace) {
                 Verdict::Again(wait) => match Box::pin(self.another_turn(wait, trace)).await {
                     Ok(turn) => (permitted, permit) = turn,
                     Err(error) if error.code().class() == Class::ThrottledError => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::queue;
+use super::queue::{self, Entry};
 use crate::clock::{self, Dice};
 use crate::error::Error;
 use crate::throttle::{Ask, Limit, Registry, Shared};
@@ -13,6 +13,27 @@ use crate::throttle::{Ask, Limit, Registry, Shared};
 pub struct Limiter {
     line: Arc<Shared>,
     max_wait: Duration,
+}
+
+/// A place in the line; dropped, it is left.
+pub struct Place(Entry);
+
+impl Place {
+    /// Waits until it is first and a limit allows it.
+    ///
+    /// # Errors
+    /// `ThrottledError` when the wait grew longer than allowed.
+    pub async fn wait(self) -> Result<(), Error> {
+        let mut queued = Duration::ZERO;
+        let mut permit = self.0.wait(&mut queued).await.map_err(named)?;
+        permit.spend();
+        Ok(())
+    }
+}
+
+fn named(mut error: Error) -> Error {
+    error.name_incident(&mut Dice::roll_new());
+    error
 }
 
 impl Limiter {
@@ -33,21 +54,11 @@ impl Limiter {
         self.line.try_acquire(ask, now).map(|grant| self.line.fail(grant, now)).is_some()
     }
 
-    /// Waits for a place, first come, first served.
+    /// Joins the line, first come, first served.
     ///
     /// # Errors
     /// `ThrottledError` when the wait would be longer than allowed or too many wait already.
-    pub async fn acquire(&self, ask: &Ask<'_>) -> Result<(), Error> {
-        let mut queued = Duration::ZERO;
-        match queue::acquire(&self.line, ask, self.max_wait, &mut queued).await {
-            Ok(mut permit) => {
-                permit.spend();
-                Ok(())
-            }
-            Err(mut error) => {
-                error.name_incident(&mut Dice::roll_new());
-                Err(error)
-            }
-        }
+    pub fn join(&self, ask: &Ask<'_>) -> Result<Place, Error> {
+        queue::join(&self.line, ask, self.max_wait).map(Place).map_err(named)
     }
 }

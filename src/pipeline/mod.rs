@@ -12,7 +12,7 @@ mod setup;
 mod verdict;
 
 pub use gate::Gate;
-pub use limiter::Limiter;
+pub use limiter::{Limiter, Place};
 pub use response::{Content, Response};
 pub use setup::{Call, Options, Setup, SignRequest, Signers, ThrottleSetup, Times};
 pub use verdict::status_error;

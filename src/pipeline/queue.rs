@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::error::{Code, Error};
@@ -48,14 +48,22 @@ impl Drop for Permit {
     }
 }
 
-/// A place in the queue that is left when its waiter goes away.
-struct Seat<'a> {
-    bucket: &'a Shared,
+/// A grant already, or a place in the line.
+pub(super) enum Entry {
+    Granted(Permit),
+    Waits(Seat),
+}
+
+/// A place in the line that is left when its waiter goes away.
+pub(super) struct Seat {
+    bucket: Arc<Shared>,
     ticket: Ticket,
+    joined: Instant,
+    max_wait: Duration,
     taken: bool,
 }
 
-impl Drop for Seat<'_> {
+impl Drop for Seat {
     fn drop(&mut self) {
         if !self.taken {
             self.bucket.leave(&self.ticket, clock::now());
@@ -63,56 +71,70 @@ impl Drop for Seat<'_> {
     }
 }
 
-/// Waits in line for a grant, first come, first served.
+/// Joins the line, first come, first served.
 ///
 /// # Errors
 /// `ThrottledError` with `retry_after` at once when the wait would be longer than `max_wait` or the queue is full.
+pub(super) fn join(bucket: &Arc<Shared>, ask: &Ask<'_>, max_wait: Duration) -> Result<Entry, Error> {
+    let joined = clock::now();
+    if let Some(grant) = bucket.try_acquire(ask, joined) {
+        return Ok(Entry::Granted(Permit { bucket: bucket.clone(), grant: Some(grant), sent: false }));
+    }
+    let ticket = bucket.join(ask, joined, max_wait).map_err(|refusal| refuse(&refusal))?;
+    Ok(Entry::Waits(Seat { bucket: bucket.clone(), ticket, joined, max_wait, taken: false }))
+}
+
+/// Waits in line for a grant.
+///
+/// # Errors
+/// As [`join`], and when the wait grew longer than `max_wait`.
 pub(super) async fn acquire(
     bucket: &Arc<Shared>,
     ask: &Ask<'_>,
     max_wait: Duration,
     queued: &mut Duration,
 ) -> Result<Permit, Error> {
-    let joined = clock::now();
-    let permit = |grant| Permit { bucket: bucket.clone(), grant: Some(grant), sent: false };
-    if let Some(grant) = bucket.try_acquire(ask, joined) {
-        return Ok(permit(grant));
+    join(bucket, ask, max_wait)?.wait(queued).await
+}
+
+impl Entry {
+    /// Waits until it is first and the buckets allow it.
+    pub(super) async fn wait(self, queued: &mut Duration) -> Result<Permit, Error> {
+        match self {
+            Self::Granted(permit) => Ok(permit),
+            Self::Waits(mut seat) => {
+                let result = seat.wait().await;
+                *queued += clock::now().duration_since(seat.joined);
+                result
+            }
+        }
     }
-    let ticket = bucket.join(ask, joined, max_wait).map_err(|refusal| refuse(&refusal))?;
-    let mut seat = Seat { bucket, ticket, taken: false };
-    loop {
-        match poll_once(&seat).await {
-            Decision::Grant(grant) => {
-                seat.taken = true;
-                *queued += clock::now().duration_since(joined);
-                return Ok(permit(grant));
-            }
-            Decision::Refuse(refusal) => {
-                *queued += clock::now().duration_since(joined);
-                return Err(refuse(&refusal));
-            }
-            Decision::Wait(wait) => {
-                let waited = clock::now().duration_since(joined);
-                if waited + wait > max_wait {
-                    *queued += waited;
-                    return Err(refuse(&Refusal::TooLong(wait)));
+}
+
+impl Seat {
+    async fn wait(&mut self) -> Result<Permit, Error> {
+        loop {
+            let decision = poll_once(self).await;
+            let left = self.max_wait.saturating_sub(clock::now().duration_since(self.joined));
+            match decision {
+                Decision::Grant(grant) => {
+                    self.taken = true;
+                    return Ok(Permit { bucket: self.bucket.clone(), grant: Some(grant), sent: false });
                 }
-                sleep_or_woken(wait).await;
-            }
-            Decision::Behind => {
-                let left = max_wait.saturating_sub(clock::now().duration_since(joined));
-                if left.is_zero() {
-                    *queued += max_wait;
+                Decision::Refuse(refusal) => return Err(refuse(&refusal)),
+                Decision::Wait(wait) if wait > left => return Err(refuse(&Refusal::TooLong(wait))),
+                Decision::Wait(wait) => sleep_or_woken(wait).await,
+                Decision::Behind if left.is_zero() => {
                     return Err(refuse(&Refusal::TooLong(Duration::from_secs(1))));
                 }
-                sleep_or_woken(left).await;
+                Decision::Behind => sleep_or_woken(left).await,
             }
         }
     }
 }
 
 /// Asks once; a waiter that has to wait is registered to be woken.
-async fn poll_once(seat: &Seat<'_>) -> Decision {
+async fn poll_once(seat: &Seat) -> Decision {
     poll_fn(|context| Poll::Ready(seat.bucket.poll(&seat.ticket, clock::now(), context.waker()))).await
 }
 

@@ -56,6 +56,13 @@ impl Budgets {
         }
     }
 
+    /// Forgets a host, for tests that start a new server at an old address.
+    pub fn forget(host: &str) {
+        if let Some(budgets) = BUDGETS.lock().as_mut() {
+            budgets.remove(host);
+        }
+    }
+
     /// Works on the budget of `host`.
     pub fn of<T>(host: &str, work: impl FnOnce(&mut Budget) -> T) -> T {
         let mut held = BUDGETS.lock();

@@ -39,4 +39,11 @@ impl Registry {
         found.tighten(limits);
         found
     }
+
+    /// Forgets the buckets whose keys begin so, for tests that start a new server at an old address.
+    pub fn forget(beginning: &str) {
+        if let Some(buckets) = BUCKETS.lock().as_mut() {
+            buckets.retain(|key, _| !key.starts_with(beginning));
+        }
+    }
 }

@@ -75,6 +75,7 @@ class LoopbackApi:
         os.unlink(os.path.join(self._folder, "key.pem"))
         self._server = _Server(self, context)
         self.port: int = self._server.server_address[1]
+        _core.forget_server(f"localhost:{self.port}")
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     def _write(self, name: str, text: str) -> str:
