@@ -174,6 +174,9 @@ impl Road<'_> {
             let gate = other.as_ref().unwrap_or(self.gate);
             let reply = answer.inspect_err(|trouble| gate.report_trouble(trouble))?;
             let told = gate.dialect.read(reply.status.as_u16(), &reply.headers, clock::wall());
+            if let Some(delay) = reply.delay {
+                permit.delayed(delay);
+            }
             if !permit.is_settled() {
                 permit.settle(&told.quotas);
             }

@@ -24,6 +24,13 @@ impl Permit {
         self.sent = true;
     }
 
+    /// The request left so much later than it was granted.
+    pub(super) fn delayed(&self, delay: Duration) {
+        if let Some(grant) = &self.grant {
+            self.bucket.delayed(grant, delay, clock::now());
+        }
+    }
+
     /// Tells the bucket what the answer's headers say.
     pub(super) fn settle(&mut self, quotas: &[Quota]) {
         if let Some(grant) = self.grant.take() {

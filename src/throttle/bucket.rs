@@ -111,6 +111,11 @@ impl Bucket {
         }
     }
 
+    /// A request left so much later than it was granted.
+    pub fn delayed(&mut self, delay: Duration, now: Instant) {
+        self.limits.iter_mut().for_each(|pace| pace.delay(delay, now));
+    }
+
     /// A request that was sent and brought no answer: it stays charged.
     pub fn fail(&mut self, _grant: Charge) {
         self.in_flight = self.in_flight.saturating_sub(1);

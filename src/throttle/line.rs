@@ -363,6 +363,15 @@ impl Line {
         self.common.settle(grant.common, common, now);
     }
 
+    pub(super) fn delayed(&mut self, grant: &Grant, delay: Duration, now: Instant) {
+        if let Some((name, _)) = &grant.lane
+            && let Some(bucket) = self.lanes.get_mut(name)
+        {
+            bucket.delayed(delay, now);
+        }
+        self.common.delayed(delay, now);
+    }
+
     /// The bucket whose quota an answer of this lane tells.
     pub(super) fn told(&mut self, lane: Option<&str>) -> &mut Bucket {
         match lane.filter(|_| self.lanes_tell) {

@@ -11,6 +11,8 @@ pub(super) struct Pace {
     pub(super) limit: Limit,
     spacing: Duration,
     due: Option<Instant>,
+    /// By how much the pace was put off of late, and until when that holds.
+    put_off: Option<(Duration, Instant)>,
     /// Kept from the first heavy request on: the pace alone bounds every window that ends with a light one.
     log: Option<Box<Log>>,
 }
@@ -28,7 +30,7 @@ const SLOTS: usize = 32;
 
 impl Pace {
     pub(super) fn new(limit: Limit) -> Self {
-        Self { limit, spacing: limit.spacing(), due: None, log: None }
+        Self { limit, spacing: limit.spacing(), due: None, put_off: None, log: None }
     }
 
     /// A stricter limit over the same period.
@@ -72,6 +74,18 @@ impl Pace {
             log.add(self.limit.count.max(weight), now);
             self.log = Some(Box::new(log));
         }
+    }
+
+    /// A request left later than it was granted: the pace is put off as much, once a period, so that a window which begins
+    /// with the late one sees no more than its quota.
+    pub(super) fn delay(&mut self, delay: Duration, now: Instant) {
+        let before = self.put_off.filter(|(_, until)| *until > now).map_or(Duration::ZERO, |(before, _)| before);
+        let further = delay.min(self.limit.period).saturating_sub(before.max(LATE));
+        if further.is_zero() {
+            return;
+        }
+        self.due = self.due.and_then(|due| due.checked_add(further));
+        self.put_off = now.checked_add(self.limit.period).map(|until| (before + further, until));
     }
 
     /// Takes one charge back. The last one is undone exactly; an older one only where the next is due later than now even

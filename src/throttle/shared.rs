@@ -191,6 +191,12 @@ impl Shared {
         self.change(now, |line| line.each(grant, |bucket, charge| bucket.fail(charge)));
     }
 
+    /// A request left so much later than it was granted, since it had to wait for a connection: those behind it must not catch
+    /// up with it.
+    pub fn delayed(&self, grant: &Grant, delay: Duration, now: Instant) {
+        self.line().delayed(grant, delay, now);
+    }
+
     /// Ends a grant with what its answer's headers say. The host's health is reported by whoever read the answer.
     pub fn settle(&self, grant: Grant, quotas: &[Quota], now: Instant) {
         self.leave_host(false);

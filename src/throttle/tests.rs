@@ -87,6 +87,22 @@ fn heavy_requests_fit_into_every_window_too() {
 }
 
 #[test]
+fn requests_behind_one_that_left_late_do_not_catch_up_with_it() {
+    let mut bucket = Bucket::new(&[Limit::parse("10/s").unwrap()]);
+    let start = Instant::now();
+    assert!(bucket.take(1, start).is_some());
+    bucket.delayed(ms(80), start + ms(90));
+    bucket.delayed(ms(60), start + ms(95));
+    let wait = bucket.wait(1, start + ms(95));
+    assert!(ms(70) < wait && wait < ms(95), "{wait:?}");
+    // The next window may begin with a late one again.
+    let later = start + ms(1200);
+    assert!(bucket.take(1, later).is_some());
+    bucket.delayed(ms(80), later);
+    assert!(bucket.wait(1, later) > ms(160));
+}
+
+#[test]
 fn several_limits_are_charged_together_or_not_at_all() {
     let limits = [Limit::parse("1/s").unwrap(), Limit::parse("2/m").unwrap()];
     let mut bucket = Bucket::new(&limits);

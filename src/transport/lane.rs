@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
 use hyper::body::Incoming;
@@ -35,6 +35,10 @@ const MAX_TRIES: u32 = 4;
 type Request = http::Request<Outgoing>;
 /// An answer's head, and the connection that its body still comes over.
 type Answer = (http::Response<Incoming>, Option<Lease>);
+
+/// How long a request waited for its connection; an extension of its answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Delay(pub(super) Duration);
 
 /// One origin's connections.
 pub(super) struct Lane {
@@ -249,20 +253,27 @@ impl Lane {
 
     /// Sends a request once there is a connection.
     async fn send_later(self: Arc<Self>, mut request: Request) -> Result<Answer, Failed> {
+        let asked = clock::now();
+        let after = |mut head: http::Response<Incoming>, sent: Instant| {
+            head.extensions_mut().insert(Delay(sent.duration_since(asked)));
+            head
+        };
         for _ in 0..MAX_TRIES {
             let (mut error, reused) = match self.find().await? {
                 Way::Shared(mut sender) => {
                     self.target.lengthen(&mut request);
+                    let sent = clock::now();
                     match sender.try_send_request(request).await {
-                        Ok(head) => return Ok((head, None)),
+                        Ok(head) => return Ok((after(head, sent), None)),
                         Err(error) => (error, true),
                     }
                 }
                 Way::Own(mut lease) => {
                     self.target.shorten(&mut request);
                     let Some(line) = &mut lease.line else { return Err(Failed::Unsent) };
+                    let sent = clock::now();
                     match line.sender.try_send_request(request).await {
-                        Ok(head) => return Ok((head, Some(lease))),
+                        Ok(head) => return Ok((after(head, sent), Some(lease))),
                         Err(error) => (error, lease.is_reused()),
                     }
                 }

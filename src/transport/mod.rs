@@ -105,6 +105,8 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// Protocol version.
     pub version: Version,
+    /// How long the request waited for a connection before it left, where that is known.
+    pub delay: Option<Duration>,
     /// The body.
     pub body: Stream,
 }
@@ -210,6 +212,7 @@ impl Transport {
         Ok(Reply {
             status: head.status,
             reason,
+            delay: head.extensions.get::<lane::Delay>().map(|delay| delay.0),
             body: Stream::new(wire, &head.headers),
             headers: head.headers,
             version: head.version,
