@@ -34,6 +34,7 @@ pub mod transport;
 pub mod pipeline;
 
 pub mod client;
+pub mod quota;
 pub mod secrets;
 
 #[cfg(feature = "python")]

@@ -20,7 +20,7 @@ const FLOORS: &[&[&str]] = &[
     &["policy", "observe"],
     &["transport"],
     &["pipeline"],
-    &["secrets", "client"],
+    &["secrets", "quota", "client"],
     &["bindings"],
 ];
 
@@ -39,6 +39,8 @@ const FENCES: &[(&str, &str)] = &[
     ("hyper_util", "transport"),
     ("hyper_rustls", "transport"),
     ("rustls", "transport"),
+    ("tokio_rustls", "transport"),
+    ("redis", "quota"),
     ("rustls_platform_verifier", "transport"),
     ("getrandom", "clock"),
 ];

@@ -25,6 +25,7 @@ __all__ = [
     "PendingRoom",
     "Promise",
     "Proxy",
+    "Redis",
     "Response",
     "Retry",
     "Secret",
@@ -36,6 +37,9 @@ __all__ = [
     "after_fork_in_child",
     "after_fork_in_parent",
     "before_fork",
+    "clock_advance",
+    "clock_fake",
+    "clock_wall",
     "escape_discord",
     "escape_html",
     "escape_html_attribute",
@@ -61,6 +65,9 @@ def escape_telegram(text: str, at: Literal["text", "code", "link"]) -> str: ...
 def escape_discord(text: str, at: Literal["text", "code", "link"]) -> str: ...
 def load_secret(source: str, hosts: Sequence[str] | str | None = None) -> Secret: ...
 def throwaway_ca(names: list[str]) -> tuple[str, str, str]: ...
+def clock_fake(on: bool) -> None: ...
+def clock_advance(time: float | timedelta) -> None: ...
+def clock_wall() -> float: ...
 def forget_server(authority: str) -> None: ...
 def before_fork() -> None: ...
 def after_fork_in_parent() -> None: ...
@@ -143,6 +150,8 @@ class Throttle:
         key: str | None = None,
         per: Literal["host", "route"] = "host",
         dialect: str | None = None,
+        store: Redis | None = None,
+        processes: int | None = None,
     ) -> Self: ...
     def try_acquire(
         self, weight: int = 1, *, priority: Literal["interactive", "normal", "bulk"] = "normal"
@@ -152,6 +161,19 @@ class Throttle:
         self, weight: int = 1, *, priority: Literal["interactive", "normal", "bulk"] = "normal"
     ) -> Awaitable[None]: ...
     def start(self, bridge: Bridge, weight: int, priority: str) -> PendingPlace: ...
+
+@final
+class Redis:
+    def __new__(
+        cls,
+        url: str,
+        *,
+        username: str | None = None,
+        password: Secret | None = None,
+        networks: str | Sequence[str] | None = None,
+        tls: Tls | None = None,
+        on_failure: Literal["local_share", "fail_closed", "fail_open"] = "local_share",
+    ) -> Self: ...
 
 @final
 class Granted:

@@ -18,6 +18,7 @@ mod pending;
 mod proxy;
 mod response;
 mod secret;
+mod store;
 mod throttle;
 mod tls;
 
@@ -49,6 +50,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     auth::register(module)?;
     options::register(module)?;
     throttle::register(module)?;
+    module.add_class::<store::Redis>()?;
     module.add_class::<tls::Tls>()?;
     module.add_class::<proxy::Proxy>()?;
     escape::register(module)?;

@@ -6,13 +6,15 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
 
 use super::convert::{self, seconds, strings, text, type_name};
-use super::error::{wrong_type, wrong_value};
-use super::throttle::{MAX_QUEUE, MAX_WAIT, Throttle};
+use super::error::{Raise, wrong_type, wrong_value};
+use super::throttle::Throttle;
 use super::{proxy, tls};
 use crate::client::{Options, Scope};
+use crate::pipeline::ThrottleSetup;
 use crate::pipeline::Times;
 use crate::retry::{On429, Rules};
 use crate::sign::Auth;
+use crate::throttle::Limit;
 use crate::transport;
 use crate::validate::Leaf;
 
@@ -185,9 +187,10 @@ pub(super) fn read(given: &Bound<'_, PyDict>, scope: Scope, auth: Vec<Auth>) -> 
     let throttle = throttle
         .map(|value| value.cast_into::<Throttle>().map_err(|_| wrong_type("`throttle` takes a Throttle.")))
         .transpose()?;
-    let throttle = throttle.as_ref().map(Bound::get);
-    let mut limits = rate.map_or(Ok(Vec::new()), |rate| strings(&rate, "rate"))?;
-    limits.extend(throttle.map(|throttle| throttle.limits.clone()).unwrap_or_default());
+    let mut setup = throttle.map_or_else(ThrottleSetup::default, |throttle| throttle.get().setup.clone());
+    let rate = rate.map_or(Ok(Vec::new()), |rate| strings(&rate, "rate"))?;
+    let rate = rate.iter().map(|text| Limit::parse(text)).collect::<Result<Vec<_>, _>>().or_raise(given.py())?;
+    setup.limits = rate.into_iter().chain(setup.limits).collect();
     let max_bytes = match get("max_response_bytes")? {
         None => {
             if open {
@@ -209,12 +212,7 @@ pub(super) fn read(given: &Bound<'_, PyDict>, scope: Scope, auth: Vec<Auth>) -> 
         allow: get("allow")?.map(|value| strings(&value, "allow")).transpose()?,
         hosts: get("hosts")?.map_or(Ok(Vec::new()), |value| strings(&value, "hosts"))?,
         networks: get("networks")?.map_or(Ok(Vec::new()), |value| networks(&value))?,
-        rate: limits,
-        max_wait: throttle.map_or(MAX_WAIT, |throttle| throttle.max_wait),
-        max_queue: throttle.map_or(MAX_QUEUE, |throttle| throttle.max_queue),
-        throttle_key: throttle.and_then(|throttle| throttle.key.clone()),
-        per_route: throttle.is_some_and(|throttle| throttle.per_route),
-        dialect: throttle.and_then(|throttle| throttle.dialect),
+        throttle: setup,
         rules: get("retry")?.map_or(Ok(Rules::default()), |value| rules(&value))?,
         times,
         tls: get("tls")?.map_or(Ok(transport::Tls::default()), |value| tls::read(&value))?,

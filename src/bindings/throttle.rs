@@ -14,17 +14,14 @@ use super::drive::bridge::Bridge;
 use super::drive::promise::Promise;
 use super::error::{Raise, internal, wrong_value};
 use super::pending::Operation;
+use super::store;
 use crate::clock;
 use crate::error::Error;
 use crate::headers::Dialect;
-use crate::pipeline::{Limiter, Setup};
+use crate::pipeline::{Limiter, Place, Setup, ThrottleSetup};
 use crate::retry::Budgets;
 use crate::throttle::{Ask, Host, Limit, Priority, Registry};
 
-/// Five minutes in the queue.
-pub(super) const MAX_WAIT: Duration = Duration::from_secs(300);
-/// Ten thousand waiters.
-pub(super) const MAX_QUEUE: usize = 10_000;
 /// How often a waiting call looks for Ctrl-C.
 const SIGNALS: Duration = Duration::from_millis(50);
 
@@ -38,23 +35,23 @@ const SIGNALS: Duration = Duration::from_millis(50);
 ///     per: `"host"`, or `"route"`, whose limits hold for each route template by itself.
 ///     dialect: How the API tells its quota, such as `"github"` for a GitHub server of one's own; known from the host
 ///         unless given.
+///     store: A `Redis` that keeps the limits for many processes.
+///     processes: How many processes share them, until the store has seen them; 2 unless given.
 ///
 /// As a limiter it has a bucket of its own, shared with other limiters of the same `key`.
 #[pyclass(frozen, module = "botsec")]
 pub(super) struct Throttle {
-    pub(super) limits: Vec<String>,
-    pub(super) max_wait: Duration,
-    pub(super) max_queue: usize,
-    pub(super) key: Option<String>,
-    pub(super) per_route: bool,
-    pub(super) dialect: Option<Dialect>,
+    pub(super) setup: ThrottleSetup,
+    /// The limits as they were written.
+    limits: Vec<String>,
     limiter: OnceLock<Arc<Limiter>>,
 }
 
 #[pymethods]
 impl Throttle {
     #[new]
-    #[pyo3(signature = (limits=None, *, max_wait=None, max_queue=10_000, key=None, per="host", dialect=None))]
+    #[pyo3(signature = (limits=None, *, max_wait=None, max_queue=10_000, key=None, per="host", dialect=None, store=None, processes=None))]
+    #[expect(clippy::too_many_arguments, reason = "each is an option by name")]
     fn new(
         py: Python<'_>,
         limits: Option<&Bound<'_, PyAny>>,
@@ -63,9 +60,11 @@ impl Throttle {
         key: Option<String>,
         per: &str,
         dialect: Option<&str>,
+        store: Option<&Bound<'_, PyAny>>,
+        processes: Option<u32>,
     ) -> PyResult<Self> {
-        let limits = limits.map_or(Ok(Vec::new()), |limits| strings(limits, "limits"))?;
-        limits.iter().try_for_each(|text| Limit::parse(text).map(drop)).or_raise(py)?;
+        let texts = limits.map_or(Ok(Vec::new()), |limits| strings(limits, "limits"))?;
+        let limits = texts.iter().map(|text| Limit::parse(text)).collect::<Result<Vec<_>, _>>().or_raise(py)?;
         let per_route = match per {
             "host" => false,
             "route" => true,
@@ -77,21 +76,39 @@ impl Throttle {
                 wrong_value(format!("`dialect` is one of {}.", Dialect::names().collect::<Vec<_>>().join(", ")))
             })?),
         };
-        Ok(Self {
+        if store.is_some() && (limits.is_empty() || per_route) {
+            return Err(wrong_value("A throttle with a `store` needs limits, which hold per host."));
+        }
+        if processes == Some(0) {
+            return Err(wrong_value("`processes` must be at least 1."));
+        }
+        let defaults = ThrottleSetup::default();
+        let setup = ThrottleSetup {
             limits,
-            max_wait: max_wait.map_or(Ok(MAX_WAIT), |wait| seconds(wait, "max_wait"))?,
+            max_wait: max_wait.map_or(Ok(defaults.max_wait), |wait| seconds(wait, "max_wait"))?,
             max_queue,
             key,
             per_route,
             dialect,
-            limiter: OnceLock::new(),
-        })
+            store: store.map(store::read).transpose()?,
+            processes: processes.unwrap_or(defaults.processes),
+        };
+        Ok(Self { setup, limits: texts, limiter: OnceLock::new() })
     }
 
     /// Take a place at once; False when it would have to wait.
     #[pyo3(signature = (weight=1, *, priority="normal"))]
-    fn try_acquire(&self, weight: u32, priority: &str) -> PyResult<bool> {
-        Ok(self.limiter().try_acquire(&ask(weight, priority)?))
+    fn try_acquire(&self, py: Python<'_>, weight: u32, priority: &str) -> PyResult<bool> {
+        let ask = ask(weight, priority)?;
+        let limiter = self.limiter()?;
+        if limiter.try_acquire(&ask) {
+            return Ok(true);
+        }
+        if !limiter.is_remote() {
+            return Ok(false);
+        }
+        let Ok(place) = limiter.join_at_once(&ask) else { return Ok(false) };
+        Ok(wait(py, place)?.is_ok())
     }
 
     /// Wait for a place.
@@ -101,15 +118,18 @@ impl Throttle {
     #[pyo3(signature = (weight=1, *, priority="normal"))]
     fn acquire(&self, py: Python<'_>, weight: u32, priority: &str) -> PyResult<()> {
         let ask = ask(weight, priority)?;
-        let limiter = self.limiter();
-        if limiter.try_acquire(&ask) { Ok(()) } else { wait(py, limiter, &ask) }
+        let limiter = self.limiter()?;
+        if limiter.try_acquire(&ask) {
+            return Ok(());
+        }
+        wait(py, limiter.join(&ask).or_raise(py)?)?.or_raise(py)
     }
 
     /// As `acquire`, to await.
     #[pyo3(signature = (weight=1, *, priority="normal"))]
     fn acquire_async<'py>(slf: &Bound<'py, Self>, weight: u32, priority: &str) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        if slf.get().limiter().try_acquire(&ask(weight, priority)?) {
+        if slf.get().limiter()?.try_acquire(&ask(weight, priority)?) {
             return Ok(GRANTED.get_or_try_init(py, || Py::new(py, Granted))?.bind(py).clone().into_any());
         }
         py.import(pyo3::intern!(py, "botsec._loop"))?.call_method1(pyo3::intern!(py, "place"), (slf, weight, priority))
@@ -118,7 +138,7 @@ impl Throttle {
     /// Join the queue on the running loop.
     fn start(&self, py: Python<'_>, bridge: &Bound<'_, Bridge>, weight: u32, priority: &str) -> PyResult<PendingPlace> {
         // It joins here, so that the order of the calls is that of the places.
-        let place = self.limiter().join(&ask(weight, priority)?).or_raise(py)?;
+        let place = self.limiter()?.join(&ask(weight, priority)?).or_raise(py)?;
         Operation::spawn(py, bridge, place.wait()).map(PendingPlace)
     }
 
@@ -126,19 +146,18 @@ impl Throttle {
         format!(
             "Throttle(limits={:?}, max_wait={}, max_queue={})",
             self.limits,
-            self.max_wait.as_secs_f64(),
-            self.max_queue
+            self.setup.max_wait.as_secs_f64(),
+            self.setup.max_queue
         )
     }
 }
 
 impl Throttle {
-    fn limiter(&self) -> &Arc<Limiter> {
-        self.limiter.get_or_init(|| {
-            // Each was parsed when this was made.
-            let limits: Vec<Limit> = self.limits.iter().filter_map(|text| Limit::parse(text).ok()).collect();
-            Arc::new(Limiter::new(&limits, self.max_wait, self.max_queue, self.key.as_deref()))
-        })
+    fn limiter(&self) -> PyResult<&Arc<Limiter>> {
+        if self.setup.store.is_some() && self.setup.key.is_none() {
+            return Err(wrong_value("A throttle that shares its pace with other processes needs a `key`."));
+        }
+        Ok(self.limiter.get_or_init(|| Arc::new(Limiter::new(&self.setup))))
     }
 }
 
@@ -147,14 +166,14 @@ fn ask(weight_given: u32, priority_given: &str) -> PyResult<Ask<'static>> {
 }
 
 /// Waits on the calling thread, where Ctrl-C is heard.
-fn wait(py: Python<'_>, limiter: &Limiter, ask: &Ask<'static>) -> PyResult<()> {
+fn wait(py: Python<'_>, place: Place) -> PyResult<Result<(), Error>> {
     let runtime = Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(|e| wrong_value(format!("No timer could be made: {}.", e.kind())))?;
-    let mut waiting = pin!(limiter.join(ask).or_raise(py)?.wait());
+    let mut waiting = pin!(place.wait());
     loop {
         let done = py.detach(|| runtime.block_on(async { tokio::time::timeout(SIGNALS, waiting.as_mut()).await }));
         match done {
-            Ok(result) => return result.or_raise(py),
+            Ok(result) => return Ok(result),
             Err(_) => py.check_signals()?,
         }
     }
@@ -228,7 +247,10 @@ pub(super) fn hosts<'py>(py: Python<'py>, setup: &Setup) -> PyResult<Bound<'py, 
         host.set_item("circuit", reading.circuit.as_str())?;
         host.set_item("in_flight", reading.in_flight)?;
         host.set_item("at_once", reading.at_once)?;
-        host.set_item("waiting", gate.line.waiting())?;
+        host.set_item("waiting", gate.front.line.waiting())?;
+        if let Some(shared) = gate.front.line.is_shared() {
+            host.set_item("store", if shared { "shared" } else { "alone" })?;
+        }
         hosts.set_item(origin.authority(), host)?;
     }
     Ok(hosts)
@@ -242,9 +264,31 @@ fn forget_server(authority: &str) {
     Registry::forget(&format!("{authority}|"));
 }
 
+/// Begin or end a test in which every wait is skipped by moving the clocks on.
+#[pyfunction]
+fn clock_fake(on: bool) {
+    clock::fake(on);
+}
+
+/// Move the clocks on, for tests.
+#[pyfunction]
+fn clock_advance(time: &Bound<'_, PyAny>) -> PyResult<()> {
+    clock::advance(seconds(time, "time")?);
+    Ok(())
+}
+
+/// The wall clock as the core sees it, in seconds since 1970.
+#[pyfunction]
+fn clock_wall() -> f64 {
+    clock::wall().duration_since(std::time::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Throttle>()?;
     module.add_class::<Granted>()?;
     module.add_class::<PendingPlace>()?;
+    module.add_function(wrap_pyfunction!(clock_fake, module)?)?;
+    module.add_function(wrap_pyfunction!(clock_advance, module)?)?;
+    module.add_function(wrap_pyfunction!(clock_wall, module)?)?;
     module.add_function(wrap_pyfunction!(forget_server, module)?)
 }

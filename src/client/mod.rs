@@ -3,14 +3,12 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::error::{Code, Error};
 use crate::fork::Lock;
-use crate::headers::Dialect;
 use crate::pipeline::{Setup, ThrottleSetup, Times};
 use crate::policy::hosts::HostRule;
 use crate::policy::route::Pattern;
@@ -20,7 +18,6 @@ use crate::retry::Rules;
 use crate::secret::Secret;
 use crate::secrets;
 use crate::sign::Auth;
-use crate::throttle::Limit;
 use crate::transport::{ACCEPT_CODINGS, Proxy, Settings, Tls};
 use crate::url::SafeUrl;
 use crate::validate::{Route, header};
@@ -37,18 +34,8 @@ pub struct Options {
     pub hosts: Vec<String>,
     /// Networks that are not public: for the base URL's host, or by host.
     pub networks: Vec<(Option<String>, Vec<String>)>,
-    /// `50/s` and the like.
-    pub rate: Vec<String>,
-    /// Longest wait in the queue.
-    pub max_wait: Duration,
-    /// Most waiters.
-    pub max_queue: usize,
-    /// Names a throttle bucket of its own.
-    pub throttle_key: Option<String>,
-    /// Whether the limits hold for each route by itself.
-    pub per_route: bool,
-    /// How the API tells its quota; known from the host unless given.
-    pub dialect: Option<Dialect>,
+    /// How fast.
+    pub throttle: ThrottleSetup,
     /// When to try again.
     pub rules: Rules,
     /// Time limits.
@@ -109,21 +96,12 @@ impl Options {
                 ));
         }
         let tls = self.tls.base()?;
-        let limits = self.rate.iter().map(|text| Limit::parse(text)).collect::<Result<Vec<_>, _>>()?;
         let settings = Settings {
             tls,
             networks: policy.networks().clone(),
             connect_timeout: self.times.connect,
             local_address: self.local_address,
             proxy: self.proxy,
-        };
-        let throttle = ThrottleSetup {
-            limits,
-            max_wait: self.max_wait,
-            max_queue: self.max_queue,
-            key: self.throttle_key,
-            per_route: self.per_route,
-            dialect: self.dialect,
         };
         let setup = Setup::new(
             policy,
@@ -132,7 +110,7 @@ impl Options {
             self.times,
             self.max_bytes,
             self.rules,
-            throttle,
+            self.throttle,
             self.follow_redirects,
             self.content_types,
         );

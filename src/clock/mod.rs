@@ -2,7 +2,8 @@
 //!
 //! Judges take `now` and `dice` as arguments, so tests fix both.
 
-use std::time::{Instant, SystemTime};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 /// One reading of both clocks, taken together.
 #[derive(Clone, Copy, Debug)]
@@ -16,18 +17,61 @@ pub struct Moment {
 impl Moment {
     /// Reads both clocks now.
     pub fn now() -> Self {
-        Self { mono: now(), wall: SystemTime::now() }
+        Self { mono: now(), wall: wall() }
     }
 }
 
-/// The monotonic clock.
+/// The monotonic clock, and what tests have moved it on.
 pub fn now() -> Instant {
-    Instant::now()
+    let real = Instant::now();
+    match MOVED.load(Ordering::Acquire) {
+        0 => real,
+        moved => real.checked_add(Duration::from_nanos(moved)).unwrap_or(real),
+    }
 }
 
-/// The wall clock.
+/// The wall clock, and what tests have moved it on.
 pub fn wall() -> SystemTime {
-    SystemTime::now()
+    let real = SystemTime::now();
+    match MOVED.load(Ordering::Acquire).saturating_sub(WALL_STANDS.load(Ordering::Acquire)) {
+        0 => real,
+        moved => real.checked_add(Duration::from_nanos(moved)).unwrap_or(real),
+    }
+}
+
+/// Nanoseconds that tests have moved the clocks on. The monotonic one never goes back, so they are kept when a test ends.
+static MOVED: AtomicU64 = AtomicU64::new(0);
+/// Those of them that the wall clock has given up since.
+static WALL_STANDS: AtomicU64 = AtomicU64::new(0);
+/// Tests that have waits skipped.
+static FAKED: AtomicU32 = AtomicU32::new(0);
+
+/// Whether waits are skipped: for tests alone.
+pub fn is_faked() -> bool {
+    FAKED.load(Ordering::Acquire) > 0
+}
+
+/// Begins or ends a test in which every wait of ours is skipped by moving the clocks on.
+pub fn fake(on: bool) {
+    if on {
+        FAKED.fetch_add(1, Ordering::AcqRel);
+    } else if FAKED.fetch_update(Ordering::AcqRel, Ordering::Acquire, |tests| tests.checked_sub(1)) == Ok(1) {
+        WALL_STANDS.store(MOVED.load(Ordering::Acquire), Ordering::Release);
+    }
+}
+
+/// Moves the clocks on, for tests.
+pub fn advance(time: Duration) {
+    let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    let _ = MOVED.fetch_update(Ordering::AcqRel, Ordering::Acquire, |moved| {
+        // A century is more than any test needs, and far from where the clock ends.
+        Some(moved.saturating_add(nanos).min(100 * 365 * 86_400 * 1_000_000_000))
+    });
+}
+
+/// What an instant of [`now`] is to timers, which know nothing of tests.
+pub fn on_timers(at: Instant) -> Instant {
+    at.checked_sub(Duration::from_nanos(MOVED.load(Ordering::Acquire))).unwrap_or(at)
 }
 
 /// A small random generator (xorshift64*) for jitter and incident ids; never for keys.

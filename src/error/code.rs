@@ -90,6 +90,7 @@ codes! {
     PolicyContentType, "policy.content_type", PolicyError, REFUSED;
     ThrottleMaxWait, "throttle.max_wait", ThrottledError, BUSY;
     ThrottleQueueFull, "throttle.queue_full", ThrottledError, BUSY;
+    ThrottleStoreDown, "throttle.store_down", ThrottledError, BUSY;
     ThrottleCircuitOpen, "throttle.circuit_open", ThrottledError, BUSY;
     TransportConnect, "transport.connect", ConnectError, UNREACHABLE;
     TransportDns, "transport.dns", ConnectError, UNREACHABLE;

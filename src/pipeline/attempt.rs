@@ -120,9 +120,9 @@ impl Road<'_> {
 
     /// Waits, and then in line.
     async fn another_turn(&self, wait: Duration, trace: &mut Trace) -> Result<(Box<PermittedRequest>, Permit), Error> {
-        tokio::time::sleep(wait).await;
+        queue::nap(wait).await;
         let permitted = Box::new(self.permit()?);
-        let permit = queue::acquire(&self.gate.line, self.ask, self.longest_wait(), &mut trace.queued).await?;
+        let permit = queue::acquire(&self.gate.front, self.ask, self.longest_wait(), &mut trace.queued).await?;
         Ok((permitted, permit))
     }
 
@@ -199,7 +199,7 @@ impl Road<'_> {
             trace.host = Some(permitted.origin().clone());
             let gate = self.setup.gate(permitted.origin());
             let ask = Ask { lane: None, ..*self.ask };
-            let acquire = queue::acquire(&gate.line, &ask, self.longest_wait(), &mut trace.queued);
+            let acquire = queue::acquire(&gate.front, &ask, self.longest_wait(), &mut trace.queued);
             extra = Some(Box::pin(acquire).await.map_err(refused)?);
             other = Some(gate);
             hop = Some(target);
@@ -213,7 +213,7 @@ impl Road<'_> {
         let short = permitted.bytes().is_some_and(|bytes| bytes.len() <= LONG_UPLOAD);
         let limits = self.limits();
         let (end, late) = if short { limits.silence() } else { (self.deadline, Code::TransportTimeout) };
-        let answer = tokio::time::timeout_at(end.into(), self.transport.send(permitted));
+        let answer = tokio::time::timeout_at(clock::on_timers(end).into(), self.transport.send(permitted));
         async move {
             match answer.await {
                 Ok(answer) => answer,
@@ -266,7 +266,8 @@ impl Road<'_> {
                     .collect(),
                 content: permitted.bytes().map(<[u8]>::to_vec),
             };
-            let signed = tokio::time::timeout_at(self.deadline.into(), signers.sign(*index, request)).await;
+            let end = clock::on_timers(self.deadline).into();
+            let signed = tokio::time::timeout_at(end, signers.sign(*index, request)).await;
             let signed = signed.map_err(|_| self.overdue())??;
             permitted.add_signature(signed)?;
         }

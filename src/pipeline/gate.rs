@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::queue::Front;
 use crate::clock;
 use crate::error::Code;
 use crate::headers::{Dialect, Reach, Told};
 use crate::policy::PermittedRequest;
-use crate::throttle::{Health, Host, Limit, Shared};
+use crate::throttle::{Health, Host, Limit};
 use crate::transport::{Reached, Trouble};
 use crate::validate::ValidRequest;
 
@@ -16,7 +17,7 @@ use crate::validate::ValidRequest;
 #[derive(Debug)]
 pub struct Gate {
     /// Where they wait their turn.
-    pub line: Arc<Shared>,
+    pub front: Front,
     /// How the API tells its quota.
     pub dialect: Dialect,
     /// What is known of the host's health.
@@ -34,12 +35,12 @@ impl Gate {
         for (lanes, rate) in self.dialect.documented() {
             let Ok(limit) = Limit::parse(rate) else { continue };
             match lanes {
-                None => self.line.tighten(&[limit]),
-                Some(beginning) => self.line.narrow(beginning, &[limit]),
+                None => self.front.line.tighten(&[limit]),
+                Some(beginning) => self.front.line.narrow(beginning, &[limit]),
             }
         }
         if self.dialect.lanes_tell() {
-            self.line.lanes_tell(self.dialect.is_learned());
+            self.front.line.lanes_tell(self.dialect.is_learned());
         }
     }
 
@@ -61,9 +62,9 @@ impl Gate {
 
     /// Takes in what the rest of an answer told, beyond the `known` quotas of its head.
     pub(super) fn learn(&self, lane: Option<&str>, told: &Told, known: usize) {
-        self.line.learn(lane, told.quotas.get(known..).unwrap_or_default(), clock::now());
+        self.front.line.learn(lane, told.quotas.get(known..).unwrap_or_default(), clock::now());
         if let Some((lane, bucket)) = lane.zip(told.bucket.as_deref()).filter(|_| !self.per_route) {
-            self.line.name_lane(lane, &self.dialect.bucket(lane, bucket));
+            self.front.line.name_lane(lane, &self.dialect.bucket(lane, bucket));
         }
     }
 
@@ -94,10 +95,16 @@ impl Gate {
     /// Everybody who shares the line, or the lane, stops as long as the server asked for.
     pub(super) fn block(&self, lane: Option<&str>, told: &Told, longest: Duration) {
         let Some(wait) = told.retry_after.filter(|_| told.refused) else { return };
-        let until = clock::now() + wait.min(longest);
+        let wait = wait.min(longest);
+        let until = clock::now() + wait;
         match lane {
-            Some(lane) if told.reach != Reach::Whole => self.line.block_lane(lane, until),
-            _ => self.line.block_until(until),
+            Some(lane) if told.reach != Reach::Whole => self.front.line.block_lane(lane, until),
+            _ => {
+                self.front.line.block_until(until);
+                if let Some(remote) = &self.front.remote {
+                    remote.store.block(&remote.bucket, wait);
+                }
+            }
         }
     }
 }

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::queue::{self, Entry};
+use super::queue::{self, Entry, Front};
+use super::setup::ThrottleSetup;
 use crate::clock::{self, Dice};
 use crate::error::Error;
-use crate::throttle::{Ask, Limit, Registry, Shared};
+use crate::throttle::{Ask, Shared};
 
 /// A line that hands out places.
 #[derive(Debug)]
 pub struct Limiter {
-    line: Arc<Shared>,
+    front: Front,
     max_wait: Duration,
 }
 
@@ -37,21 +38,26 @@ fn named(mut error: Error) -> Error {
 }
 
 impl Limiter {
-    /// A limiter of its own, or the one that all with this `key` share.
-    pub fn new(limits: &[Limit], max_wait: Duration, max_queue: usize, key: Option<&str>) -> Self {
-        let line = match key {
+    /// A limiter of its own, or the one that all with the same key share.
+    pub fn new(setup: &ThrottleSetup) -> Self {
+        let front = match &setup.key {
             // No origin begins with a bar, so no client's bucket has this name.
-            Some(key) => Registry::get_or_create(&format!("|{key}"), limits, max_queue, None),
-            None => Arc::new(Shared::new(limits, max_queue)),
+            Some(key) => setup.front(&format!("|{key}"), format!("|{key}"), &setup.limits, None),
+            None => Front { line: Arc::new(Shared::new(&setup.limits, setup.max_queue)), remote: None },
         };
-        Self { line, max_wait }
+        Self { front, max_wait: setup.max_wait }
+    }
+
+    /// Whether a store has to be asked even for a place that is free.
+    pub fn is_remote(&self) -> bool {
+        self.front.remote.is_some()
     }
 
     /// A place at once; false when it would have to wait.
     pub fn try_acquire(&self, ask: &Ask<'_>) -> bool {
         let now = clock::now();
         // What is done with the place is not ours to see: it counts as used.
-        self.line.try_acquire(ask, now).map(|grant| self.line.fail(grant, now)).is_some()
+        self.front.line.try_acquire(ask, now).map(|grant| self.front.line.fail(grant, now)).is_some()
     }
 
     /// Joins the line, first come, first served.
@@ -59,6 +65,14 @@ impl Limiter {
     /// # Errors
     /// `ThrottledError` when the wait would be longer than allowed or too many wait already.
     pub fn join(&self, ask: &Ask<'_>) -> Result<Place, Error> {
-        queue::join(&self.line, ask, self.max_wait).map(Place).map_err(named)
+        queue::join(&self.front, ask, self.max_wait).map(Place).map_err(named)
+    }
+
+    /// Joins the line for a place at once.
+    ///
+    /// # Errors
+    /// As [`Limiter::join`]; the place is refused when it would have to wait.
+    pub fn join_at_once(&self, ask: &Ask<'_>) -> Result<Place, Error> {
+        queue::join(&self.front, ask, Duration::ZERO).map(Place).map_err(named)
     }
 }

@@ -9,12 +9,15 @@ mod limiter;
 mod queue;
 mod response;
 mod setup;
+mod store;
 mod verdict;
 
 pub use gate::Gate;
 pub use limiter::{Limiter, Place};
+pub use queue::Front;
 pub use response::{Content, Response};
 pub use setup::{Call, Options, Setup, SignRequest, Signers, ThrottleSetup, Times};
+pub use store::{Remote, Store};
 pub use verdict::status_error;
 
 use std::sync::Arc;
@@ -133,7 +136,7 @@ async fn walk(setup: &Setup, transport: &Transport, call: Box<Call>, trace: &mut
     let gate = setup.gate(permitted.origin());
     let lane = gate.lane(&request, &permitted);
     let ask = Ask { lane: lane.as_deref(), weight: options.weight.max(1), priority: options.priority };
-    let permit = queue::acquire(&gate.line, &ask, setup.throttle.max_wait, &mut trace.queued).await?;
+    let permit = queue::acquire(&gate.front, &ask, setup.throttle.max_wait, &mut trace.queued).await?;
     let begun = clock::now();
     let road = attempt::Road {
         setup,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use super::store::Remote;
 use crate::clock;
 use crate::error::{Code, Error};
 use crate::headers::Quota;
@@ -55,6 +56,18 @@ impl Drop for Permit {
     }
 }
 
+/// How often somebody behind others looks; it is woken when its turn has come.
+const BEHIND: Duration = Duration::from_secs(1);
+
+/// A line, and where its limits are kept when other processes share them.
+#[derive(Clone, Debug)]
+pub struct Front {
+    /// The line.
+    pub line: Arc<Shared>,
+    /// The store's part.
+    pub remote: Option<Arc<Remote>>,
+}
+
 /// A grant already, or a place in the line.
 pub(super) enum Entry {
     Granted(Permit),
@@ -64,6 +77,7 @@ pub(super) enum Entry {
 /// A place in the line that is left when its waiter goes away.
 pub(super) struct Seat {
     bucket: Arc<Shared>,
+    remote: Option<Arc<Remote>>,
     ticket: Ticket,
     joined: Instant,
     max_wait: Duration,
@@ -74,6 +88,9 @@ impl Drop for Seat {
     fn drop(&mut self) {
         if !self.taken {
             self.bucket.leave(&self.ticket, clock::now());
+            if let Some(remote) = &self.remote {
+                remote.tidy(&self.bucket);
+            }
         }
     }
 }
@@ -82,13 +99,14 @@ impl Drop for Seat {
 ///
 /// # Errors
 /// `ThrottledError` with `retry_after` at once when the wait would be longer than `max_wait` or the queue is full.
-pub(super) fn join(bucket: &Arc<Shared>, ask: &Ask<'_>, max_wait: Duration) -> Result<Entry, Error> {
+pub(super) fn join(front: &Front, ask: &Ask<'_>, max_wait: Duration) -> Result<Entry, Error> {
+    let Front { line: bucket, remote } = front;
     let joined = clock::now();
     if let Some(grant) = bucket.try_acquire(ask, joined) {
         return Ok(Entry::Granted(Permit { bucket: bucket.clone(), grant: Some(grant), sent: false }));
     }
     let ticket = bucket.join(ask, joined, max_wait).map_err(|refusal| refuse(&refusal))?;
-    Ok(Entry::Waits(Seat { bucket: bucket.clone(), ticket, joined, max_wait, taken: false }))
+    Ok(Entry::Waits(Seat { bucket: bucket.clone(), remote: remote.clone(), ticket, joined, max_wait, taken: false }))
 }
 
 /// Waits in line for a grant.
@@ -96,12 +114,12 @@ pub(super) fn join(bucket: &Arc<Shared>, ask: &Ask<'_>, max_wait: Duration) -> R
 /// # Errors
 /// As [`join`], and when the wait grew longer than `max_wait`.
 pub(super) async fn acquire(
-    bucket: &Arc<Shared>,
+    front: &Front,
     ask: &Ask<'_>,
     max_wait: Duration,
     queued: &mut Duration,
 ) -> Result<Permit, Error> {
-    join(bucket, ask, max_wait)?.wait(queued).await
+    join(front, ask, max_wait)?.wait(queued).await
 }
 
 impl Entry {
@@ -122,6 +140,11 @@ impl Seat {
     async fn wait(&mut self) -> Result<Permit, Error> {
         loop {
             let decision = poll_once(self).await;
+            if let (Decision::Wait(_), Some(remote)) = (&decision, &self.remote)
+                && Box::pin(remote.ask(&self.bucket, &self.ticket)).await?
+            {
+                continue;
+            }
             let left = self.max_wait.saturating_sub(clock::now().duration_since(self.joined));
             match decision {
                 Decision::Grant(grant) => {
@@ -134,7 +157,8 @@ impl Seat {
                 Decision::Behind if left.is_zero() => {
                     return Err(refuse(&Refusal::TooLong(Duration::from_secs(1))));
                 }
-                Decision::Behind => sleep_or_woken(left).await,
+                // A moment, not all that is left: a test's clock would jump there.
+                Decision::Behind => sleep_or_woken(left.min(BEHIND)).await,
             }
         }
     }
@@ -145,10 +169,22 @@ async fn poll_once(seat: &Seat) -> Decision {
     poll_fn(|context| Poll::Ready(seat.bucket.poll(&seat.ticket, clock::now(), context.waker()))).await
 }
 
+/// Sleeps; a test's clock is moved on instead.
+pub(super) async fn nap(wait: Duration) {
+    if clock::is_faked() {
+        clock::advance(wait);
+        return tokio::task::yield_now().await;
+    }
+    tokio::time::sleep(wait).await;
+}
+
 /// Ends after `wait`, or earlier when this task is woken: the bucket does that when its turn or its wait changed.
 ///
 /// [`poll_once`] has registered this task's waker, so a wake-up between the two is not lost: the task is polled again.
 async fn sleep_or_woken(wait: Duration) {
+    if clock::is_faked() {
+        return nap(wait).await;
+    }
     let mut sleep = pin!(tokio::time::sleep(wait));
     let mut registered = false;
     poll_fn(|context| {

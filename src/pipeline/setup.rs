@@ -10,6 +10,8 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use super::gate::Gate;
+use super::queue::Front;
+use super::store::{Remote, Store};
 use crate::clock;
 use crate::error::Error;
 use crate::fork::Lock;
@@ -17,6 +19,7 @@ use crate::headers::Dialect;
 use crate::observe::Stats;
 use crate::policy::Policy;
 use crate::retry::Rules;
+use crate::secret::Secret;
 use crate::sign::Auth;
 use crate::throttle::{Host, Limit, Priority, Registry};
 use crate::url::Origin;
@@ -48,6 +51,39 @@ pub struct ThrottleSetup {
     pub per_route: bool,
     /// How the API tells its quota; known from the host unless given.
     pub dialect: Option<Dialect>,
+    /// Keeps the limits for many processes.
+    pub store: Option<Arc<dyn Store>>,
+    /// How many processes share them, until the store knows.
+    pub processes: u32,
+}
+
+impl Default for ThrottleSetup {
+    /// Five minutes and ten thousand waiters.
+    fn default() -> Self {
+        Self {
+            limits: Vec::new(),
+            max_wait: Duration::from_secs(300),
+            max_queue: 10_000,
+            key: None,
+            per_route: false,
+            dialect: None,
+            store: None,
+            processes: 2,
+        }
+    }
+}
+
+impl ThrottleSetup {
+    /// The line of this name under these limits, in the store where there is one.
+    pub(super) fn front(&self, name: &str, bucket: String, limits: &[Limit], host: Option<Arc<Host>>) -> Front {
+        let Some(store) = self.store.clone().filter(|_| !limits.is_empty()) else {
+            return Front { line: Registry::get_or_create(name, limits, self.max_queue, host), remote: None };
+        };
+        // Limits that a store keeps are not those of this process: the two never share a line.
+        let line = Registry::get_or_create(&format!("{name}|{}", store.name()), &[], self.max_queue, host);
+        line.lease(limits, self.processes);
+        Front { line, remote: Some(Arc::new(Remote { store, bucket })) }
+    }
 }
 
 /// What a client decided once.
@@ -134,15 +170,19 @@ impl Setup {
 
     fn open(&self, origin: &Origin, own: bool) -> Gate {
         let throttle = &self.throttle;
-        let secret = self.auth.iter().find_map(Auth::secret).filter(|_| own).map_or("", |secret| secret.fingerprint());
-        let name = format!("{}|{secret}|{}", origin.authority(), throttle.key.as_deref().unwrap_or(""));
+        let secret = self.auth.iter().find_map(Auth::secret).filter(|_| own);
+        let key = throttle.key.as_deref().unwrap_or("");
+        let name = format!("{}|{}|{key}", origin.authority(), secret.map_or("", Secret::fingerprint));
         let limits: &[Limit] = if own || self.policy.origin().is_none() { &throttle.limits } else { &[] };
         let dialect = throttle.dialect.filter(|_| own).unwrap_or_else(|| Dialect::of(&origin.host_text()));
         let (common, of_lanes) = if throttle.per_route { (&[][..], limits) } else { (limits, &[][..]) };
         let host = Host::of(origin.authority(), clock::now());
-        let line = Registry::get_or_create(&name, common, throttle.max_queue, Some(host.clone()));
-        line.narrow("", of_lanes);
-        let gate = Gate { line, dialect, host, per_route: throttle.per_route };
+        // Equal in all processes, unlike the fingerprint.
+        let tag = secret.map(Secret::shared_tag).unwrap_or_default();
+        let bucket = format!("{}/{tag}/{key}", origin.authority());
+        let front = throttle.front(&name, bucket, common, Some(host.clone()));
+        front.line.narrow("", of_lanes);
+        let gate = Gate { front, dialect, host, per_route: throttle.per_route };
         gate.prepare();
         gate
     }

@@ -7,6 +7,7 @@ pub use text::{Form, Piece, Text};
 use std::fmt;
 use std::sync::Arc;
 
+use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::Error;
@@ -56,6 +57,14 @@ impl Secret {
     /// A keyed hash of the value: equal within a process for equal values, useless outside.
     pub fn fingerprint(&self) -> &str {
         &self.0.fingerprint
+    }
+
+    /// A name for the holder of this secret that is equal in all processes: 128 bits of an HMAC under the value itself, which
+    /// tell nothing of a value that cannot be guessed.
+    pub fn shared_tag(&self) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.reveal().as_bytes());
+        let tag = hmac::sign(&key, b"botsec: who shares a quota");
+        tag.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The value. Every call of this is a place to review.

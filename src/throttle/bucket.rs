@@ -15,6 +15,13 @@ pub struct Charge {
     weight: u32,
 }
 
+impl Charge {
+    /// When it was made, and its weight.
+    pub(super) fn place(&self) -> (Instant, u32) {
+        (self.at, self.weight)
+    }
+}
+
 /// The state of one quota.
 #[derive(Debug, Default)]
 pub struct Bucket {

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use super::ask::{Ask, Priority};
 use super::bucket::Charge;
+use super::lease::{Leases, Spare, Want};
 use super::shared::{Grant, Refusal, Ticket};
+use super::waiters::{Queue, Terms, Waiter};
 use super::{Bucket, Limit};
 use crate::headers::Quota;
 
@@ -30,6 +32,8 @@ pub(super) struct Line {
     pub(super) lanes_tell: bool,
     /// Whether the first request of a lane goes alone.
     pub(super) first_alone: bool,
+    /// Where a store outside this process hands out the common bucket's places.
+    pub(super) leases: Option<Box<Leases>>,
     lanes: HashMap<Arc<str>, Bucket>,
     /// Lanes that count against a bucket of another name.
     names: HashMap<Arc<str>, Arc<str>>,
@@ -41,46 +45,11 @@ pub(super) struct Line {
     tickets: u64,
 }
 
-/// What a waiter asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Terms {
-    /// From when it counts as waiting: its arrival and its class's allowance.
-    key: Instant,
-    weight: u32,
-    priority: Priority,
-}
-
-#[derive(Debug)]
-struct Waiter {
-    number: u64,
-    terms: Terms,
-    waker: Option<Waker>,
-}
-
-/// One lane's waiters by class, each class in the order of arrival.
-#[derive(Debug, Default)]
-struct Queue([VecDeque<Waiter>; 3]);
-
 /// What it is a waiter's turn to do.
 pub(super) enum Turn {
     Grant(Charge, Option<(Arc<str>, Charge)>),
     Wait(Duration),
     Behind,
-}
-
-impl Queue {
-    /// Who is first: of the three classes the one that counts as waiting longest.
-    fn head(&self) -> Option<&Waiter> {
-        self.0.iter().filter_map(VecDeque::front).min_by_key(|waiter| (waiter.terms.key, waiter.number))
-    }
-
-    fn class(&mut self, terms: &Terms) -> Option<&mut VecDeque<Waiter>> {
-        self.0.get_mut(terms.priority.index())
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.iter().all(VecDeque::is_empty)
-    }
 }
 
 impl Line {
@@ -90,6 +59,7 @@ impl Line {
             epoch,
             lanes_tell: false,
             first_alone: false,
+            leases: None,
             lanes: HashMap::new(),
             names: HashMap::new(),
             narrow: Vec::new(),
@@ -115,6 +85,9 @@ impl Line {
         mem::forget(mem::take(&mut self.queues));
         self.waiting = 0;
         self.common.abandon();
+        if let Some(leases) = &mut self.leases {
+            leases.abandon();
+        }
         self.lanes.values_mut().for_each(Bucket::abandon);
     }
 
@@ -178,7 +151,7 @@ impl Line {
 
     /// Charges the common bucket and the lane's, if both allow it now.
     pub(super) fn take(&mut self, ask: &Ask<'_>, now: Instant) -> Option<(Charge, Option<(Arc<str>, Charge)>)> {
-        let Some(lane) = ask.lane else { return self.common.take(ask.weight, now).map(|charge| (charge, None)) };
+        let Some(lane) = ask.lane else { return self.take_both(None, ask.weight, now) };
         self.make_room(now);
         let name = self.bucket_of(lane);
         self.take_both(Some(name), ask.weight, now)
@@ -191,7 +164,7 @@ impl Line {
         now: Instant,
     ) -> Option<(Charge, Option<(Arc<str>, Charge)>)> {
         self.common.roll(now);
-        if !self.common.wait(weight, now).is_zero() {
+        if !self.common_wait(weight, now).is_zero() {
             return None;
         }
         let lane = match lane {
@@ -209,7 +182,30 @@ impl Line {
                 }
             }
         };
+        if let Some(leases) = &mut self.leases {
+            leases.charge(weight, now);
+        }
         Some((self.common.charge(weight, now), lane))
+    }
+
+    /// Time until the common bucket lets a request of this weight go.
+    fn common_wait(&mut self, weight: u32, now: Instant) -> Duration {
+        let wait = self.common.wait(weight, now);
+        self.leases.as_mut().map_or(wait, |leases| wait.max(leases.wait(weight, now)))
+    }
+
+    /// What to ask the store for, if this ticket is whose turn is next and only a place is missing.
+    pub(super) fn wants(&mut self, ticket: &Ticket, now: Instant) -> Option<Want> {
+        let (number, _, terms, _) = self.next(now)?;
+        if number != ticket.number || !self.common.wait(terms.weight, now).is_zero() {
+            return None;
+        }
+        let waiting = self.waiting;
+        self.leases.as_mut()?.wants(terms.weight, waiting, now)
+    }
+
+    pub(super) fn spare(&mut self, now: Instant) -> Option<Spare> {
+        if self.waiting == 0 { self.leases.as_mut()?.spare(now) } else { None }
     }
 
     pub(super) fn join(&mut self, ask: &Ask<'_>, now: Instant, max_wait: Duration) -> Result<Ticket, Refusal> {
@@ -222,7 +218,11 @@ impl Line {
         });
         let ahead = self.queues.get(&lane).map_or(0, |queue| queue.0.iter().map(VecDeque::len).sum());
         let own = lane.as_ref().and_then(|name| self.lanes.get_mut(name));
-        if self.common.is_too_heavy(ask.weight) || own.as_ref().is_some_and(|own| own.is_too_heavy(ask.weight)) {
+        let leased = self.leases.as_ref().is_some_and(|leases| leases.is_too_heavy(ask.weight));
+        if leased
+            || self.common.is_too_heavy(ask.weight)
+            || own.as_ref().is_some_and(|own| own.is_too_heavy(ask.weight))
+        {
             return Err(Refusal::TooHeavy);
         }
         // Whoever may be overtaken waits longer than can be told; whoever may overtake, less.
@@ -270,8 +270,9 @@ impl Line {
             }
         }
         let (own, _, number, lane, terms) = best?;
-        let wait = own.max(self.common.wait(terms.weight, now));
-        Some((number, lane.clone(), terms, wait))
+        let lane = lane.clone();
+        let wait = own.max(self.common_wait(terms.weight, now));
+        Some((number, lane, terms, wait))
     }
 
     /// What it is this waiter's turn to do; grants only while the host has room.

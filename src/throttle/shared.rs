@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::ask::Ask;
 use super::bucket::Charge;
 use super::host::{Entry, Host};
+use super::lease::{Answer, Leases, Spare, Want};
 use super::line::{Line, Turn};
 use super::{Bucket, Limit};
 use crate::fork::{Held, Lock, epoch};
@@ -26,7 +27,7 @@ pub struct Ticket {
     pub(super) number: u64,
     /// The queue that it stands in, and its class there.
     pub(super) queue: Option<Arc<str>>,
-    pub(super) waiter: super::line::Terms,
+    pub(super) waiter: super::waiters::Terms,
 }
 
 /// What a waiter does next.
@@ -182,6 +183,12 @@ impl Shared {
     /// Returns a grant that was never used.
     pub fn give_back(&self, grant: Grant, now: Instant) {
         self.leave_host(grant.probe);
+        let place = grant.common.place();
+        self.change(now, |line| {
+            if let Some(leases) = &mut line.leases {
+                leases.give_back(place.0, place.1);
+            }
+        });
         self.change(now, |line| line.each(grant, |bucket, charge| bucket.give_back(charge, now)));
     }
 
@@ -249,6 +256,56 @@ impl Shared {
             line.head_wakers()
         };
         wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Has the limits kept by a store outside this process, for so many processes until it knows better.
+    pub fn lease(&self, limits: &[Limit], processes: u32) {
+        let leases = Box::new(Leases::new(limits, processes));
+        self.line().leases.get_or_insert(leases);
+    }
+
+    /// What to ask the store for, if this ticket is whose turn is next and only a place is missing. Whoever gets a question asks
+    /// it, and says how that ended.
+    pub fn wants(&self, ticket: &Ticket, now: Instant) -> Option<Want> {
+        self.line().wants(ticket, now)
+    }
+
+    /// The store answered a question that told of so much debt.
+    pub fn answered(&self, answer: &Answer, debt: u32, now: Instant) {
+        self.change(now, |line| {
+            if let Answer::Blocked(wait) = answer {
+                line.common.block(now + *wait);
+            }
+            if let Some(leases) = &mut line.leases {
+                leases.answered(answer, debt, now);
+            }
+        });
+    }
+
+    /// The store did not answer: the line goes on with this process's share, or `open` without a limit.
+    pub fn store_failed(&self, open: bool, now: Instant) {
+        self.change(now, |line| {
+            if let Some(leases) = &mut line.leases {
+                leases.failed(open, now);
+            }
+        });
+    }
+
+    /// Whoever asked went away.
+    pub fn unasked(&self) {
+        if let Some(leases) = &mut self.line().leases {
+            leases.unasked();
+        }
+    }
+
+    /// Places that nobody waits for any more.
+    pub fn spare(&self, now: Instant) -> Option<Spare> {
+        self.line().spare(now)
+    }
+
+    /// Whether the store answered last time; `None` without one.
+    pub fn is_shared(&self) -> Option<bool> {
+        self.line().leases.as_ref().map(|leases| leases.is_shared())
     }
 
     /// Adds limits: clients that share a bucket obey the limits of all of them.

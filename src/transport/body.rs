@@ -170,7 +170,7 @@ impl Stream {
             return ready;
         }
         let (end, late) = limits.silence();
-        match tokio::time::timeout_at(end.into(), step).await {
+        match tokio::time::timeout_at(clock::on_timers(end).into(), step).await {
             Ok(step) => step,
             Err(_) if late == Code::TransportTimeout => Err(overdue()),
             Err(_) => {

@@ -26,6 +26,7 @@ mod dial;
 mod fault;
 mod lane;
 mod outgoing;
+mod peer;
 mod pins;
 mod pool;
 mod proxied;
@@ -35,6 +36,7 @@ mod verify;
 pub use body::{Limits, Stream};
 pub use crew::Crew;
 pub use decode::ACCEPT as ACCEPT_CODINGS;
+pub use peer::{Peer, Wire};
 pub use proxied::Proxy;
 pub use tls::{Base, Tls, TlsOptions};
 

@@ -7,6 +7,8 @@
 {'name': 'world'}
 """
 
+from botsec.testing._clock import FakeClock
+from botsec.testing._quota import Quota
 from botsec.testing._server import LoopbackApi, Received, Reply
 
-__all__ = ["LoopbackApi", "Received", "Reply"]
+__all__ = ["FakeClock", "LoopbackApi", "Quota", "Received", "Reply"]

@@ -8,13 +8,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 from botsec import _core
 from botsec._async import AsyncClient
 from botsec._sync import Client
+from botsec.testing._quota import Quota, http_date
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,11 @@ class LoopbackApi:
     Args:
         routes: Path to a reply, to replies in order (the last repeats), or to a function of the request. Other paths
             answer 404.
+        quota: How many requests the server takes, and how it tells; refusals come before the script.
     """
 
-    def __init__(self, routes: Mapping[str, Script] | None = None) -> None:
+    def __init__(self, routes: Mapping[str, Script] | None = None, *, quota: Quota | None = None) -> None:
+        self.quota = quota
         self.routes: dict[str, Script] = dict(routes or {})
         self.received: list[Received] = []
         self._seen: dict[str, int] = {}
@@ -103,8 +106,20 @@ class LoopbackApi:
     def answer(self, request: Received) -> Reply:
         """Return the scripted reply and remember the request."""
         path = request.path.partition("?")[0]
+        verdict = self.quota.judge() if self.quota is not None else None
+        reply = self._scripted(request, path, verdict is None or verdict.good)
+        if self.quota is None or verdict is None:
+            return reply
+        if verdict.good:
+            return replace(reply, headers={**self.quota.headers(verdict), **reply.headers})
+        status, headers, body = self.quota.refusal(verdict)
+        return Reply(status, json=body, headers=headers)
+
+    def _scripted(self, request: Received, path: str, counts: bool) -> Reply:
         with self._lock:
             self.received.append(request)
+            if not counts:
+                return Reply()
             count = self._seen.get(path, 0)
             self._seen[path] = count + 1
             script = self.routes.get(path, Reply(404, {"error": "not found"}))
@@ -178,6 +193,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.flush()
             self.wfile.write(b"0\r\n\r\n")
         self.wfile.flush()
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return http_date() if timestamp is None else super().date_time_string(timestamp)
 
     def _chunks(self) -> bytes:
         body = b""

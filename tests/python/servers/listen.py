@@ -99,6 +99,14 @@ class Listener:
                 plain.close()
 
 
+def free_port() -> int:
+    """A port that nobody listens on and no test has used."""
+    listener = _bind()
+    port = listener.getsockname()[1]
+    listener.close()
+    return port
+
+
 def _bind() -> socket.socket:
     kept = []
     try:

@@ -32,6 +32,14 @@ class Authority:
             self._contexts[key] = self._make(names or ("localhost", "127.0.0.1", "::1"), alpn, expired, maximum)
         return self._contexts[key]
 
+    def files(self, *names: str) -> tuple[str, str]:
+        """Files with a certificate chain and its private key, for servers that are programs of their own."""
+        leaf = self._ca.issue_cert(*names)
+        chain, key = self._folder / f"{names[0]}.pem", self._folder / f"{names[0]}.key"
+        leaf.cert_chain_pems[0].write_to_path(str(chain))
+        leaf.private_key_pem.write_to_path(str(key))
+        return str(chain), str(key)
+
     def _make(self, names, alpn, expired, maximum) -> ssl.SSLContext:
         past = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=2)
         certificate = self._ca.issue_cert(*names, not_after=past) if expired else self._ca.issue_cert(*names)

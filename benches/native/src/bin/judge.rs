@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use botsec::client::{Options, Parts, Scope};
-use botsec::pipeline::{self, Call, Content, Times};
+use botsec::pipeline::{self, Call, Content, ThrottleSetup, Times};
 use botsec::policy::PermittedRequest;
 use botsec::retry::Rules;
 use botsec::transport::{Limits, Tls, TlsOptions, Transport};
@@ -83,12 +83,7 @@ impl Bench {
             allow: Some(vec![format!("GET {path}")]),
             hosts: Vec::new(),
             networks: vec![(None, vec!["loopback".to_owned()])],
-            rate: Vec::new(),
-            max_wait: Duration::from_secs(300),
-            max_queue: 10_000,
-            throttle_key: None,
-            per_route: false,
-            dialect: None,
+            throttle: ThrottleSetup::default(),
             rules: Rules::default(),
             times,
             tls: Tls::new(TlsOptions { ca_file: Some(ca.into()), ca_only: true, ..TlsOptions::default() })

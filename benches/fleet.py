@@ -1,0 +1,148 @@
+"""Four processes with one quota in Redis: rate, fairness, questions per grant, and what a store that fails costs.
+
+Prints tables. Needs `redis-server` (Debian: redis-server) and `benches/requirements.txt`.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from acquire import most_in
+from figures import table
+from server import free_ports
+
+HERE = Path(__file__).resolve().parent
+RATE = 100
+
+ALONE = """
+import json, sys, time, botsec
+url, key, seconds, start = sys.argv[1:]
+pace = botsec.Throttle("100/s", key=key, store=botsec.Redis(url), processes=4)
+time.sleep(max(0, float(start) - time.time()))
+end, at = time.monotonic() + float(seconds), []
+while time.monotonic() < end:
+    pace.acquire()
+    at.append(time.time())
+print(json.dumps(at))
+"""
+
+MANY = """
+import asyncio, json, sys, time, botsec
+url, key, seconds, start = sys.argv[1:]
+async def main():
+    pace = botsec.Throttle("100/s", key=key, store=botsec.Redis(url), processes=4)
+    await asyncio.sleep(max(0, float(start) - time.time()))
+    end, at = time.monotonic() + float(seconds), []
+    async def work():
+        while time.monotonic() < end:
+            await pace.acquire_async()
+            at.append(time.time())
+    await asyncio.gather(*(work() for _ in range(12)))
+    print(json.dumps(at))
+asyncio.run(main())
+"""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=5.0, help="seconds of each row (default 5)")
+    arguments = parser.parse_args()
+    if shutil.which("redis-server") is None:
+        print("not measured: there is no redis-server")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(folder)
+        try:
+            rows = [
+                fleet(name, script, store, arguments.seconds)
+                for name, script in (("one caller each", ALONE), ("12 tasks each", MANY))
+            ]
+            head = ["4 processes at 100/s", "% of the rate", "most in a second", "least share", "questions per grant"]
+            print(table(head, rows))
+            print()
+            print(table(["a store that fails", ""], failures(store)))
+        finally:
+            store.stop()
+
+
+class Store:
+    def __init__(self, folder):
+        (self.port,) = free_ports(1)
+        self.folder = folder
+        self.url = f"redis://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self):
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", self.folder]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        while True:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.02)
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait(10)
+
+    def questions(self):
+        with socket.create_connection(("127.0.0.1", self.port), 5) as connection:
+            connection.sendall(b"INFO commandstats\r\n")
+            text = connection.recv(1 << 16).decode()
+        lines = [line for line in text.splitlines() if line.startswith(("cmdstat_evalsha:", "cmdstat_eval:"))]
+        return sum(int(line.partition("calls=")[2].partition(",")[0]) for line in lines)
+
+
+def fleet(name, script, store, seconds):
+    before = store.questions()
+    arguments = [store.url, os.urandom(8).hex(), str(seconds), str(time.time() + 1)]
+    workers = [subprocess.Popen([sys.executable, "-c", script, *arguments], stdout=subprocess.PIPE) for _ in range(4)]
+    logs = [json.loads(worker.communicate(timeout=60)[0]) for worker in workers]
+    times = sorted(at for log in logs for at in log)
+    rate = 100 * len(times) / (times[-1] - times[0]) / RATE
+    share = min(map(len, logs)) / (len(times) / 4)
+    return [name, round(rate, 1), most_in(times, 1.0), round(share, 2), round((store.questions() - before) / len(times), 3)]
+
+
+def failures(store):
+    import botsec
+
+    pace = botsec.Throttle("100/s", key="failures", store=botsec.Redis(store.url), processes=4)
+    pace.acquire()
+    store.process.send_signal(signal.SIGSTOP)
+    begun = time.perf_counter()
+    pace.acquire()
+    hung = time.perf_counter() - begun
+    store.process.send_signal(signal.SIGCONT)
+    store.stop()
+    time.sleep(0.5)
+    closed = botsec.Throttle("100/s", key="closed", store=botsec.Redis(store.url, on_failure="fail_closed"))
+    refused(closed)
+    store.start()
+    begun = time.perf_counter()
+    while refused(closed):
+        time.sleep(0.01)
+    back = time.perf_counter() - begun
+    return [["hung: decided within, ms", round(hung * 1e3)], ["restarted: in use again after, s", round(back, 2)]]
+
+
+def refused(pace):
+    import botsec
+
+    try:
+        pace.acquire()
+    except botsec.ThrottledError:
+        return True
+    return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

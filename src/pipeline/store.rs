@@ -1,0 +1,74 @@
+//! A quota that other processes share: what a store has to answer, and how the line asks it.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock;
+use crate::error::{Code, Error};
+use crate::throttle::{Answer, OnFailure, Shared, Spare, Ticket, Want};
+
+/// Keeps a quota for many processes. Every question has a deadline of its own.
+pub trait Store: Send + Sync + Debug {
+    /// Places for this process; why there are none when it does not answer.
+    fn reserve(&self, bucket: &str, want: Want) -> Pin<Box<dyn Future<Output = Result<Answer, String>> + Send>>;
+    /// Nothing leaves any process for so long. Nobody waits for it.
+    fn block(&self, bucket: &str, wait: Duration);
+    /// Places that this process does not need.
+    fn give_back(&self, bucket: &str, spare: Spare);
+    /// What happens while it does not answer.
+    fn on_failure(&self) -> OnFailure;
+    /// What tells it from other stores.
+    fn name(&self) -> &str;
+}
+
+/// A line's bucket in a store.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The bucket's name there; it holds no secret.
+    pub bucket: String,
+}
+
+impl Remote {
+    /// Asks for places, if whose turn is next has none; whether it asked.
+    ///
+    /// # Errors
+    /// `ThrottledError` when the store does not answer and requests are refused then.
+    pub(super) async fn ask(&self, line: &Arc<Shared>, ticket: &Ticket) -> Result<bool, Error> {
+        let Some(want) = line.wants(ticket, clock::now()) else { return Ok(false) };
+        let asking = Asking(line);
+        let debt = want.debt;
+        let answer = self.store.reserve(&self.bucket, want).await;
+        std::mem::forget(asking);
+        let now = clock::now();
+        match (answer, self.store.on_failure()) {
+            (Ok(answer), _) => line.answered(&answer, debt, now),
+            (Err(reason), OnFailure::FailClosed) => {
+                line.unasked();
+                return Err(Error::new(Code::ThrottleStoreDown).with("reason", reason).after(Duration::from_secs(1)));
+            }
+            (Err(_), policy) => line.store_failed(policy == OnFailure::FailOpen, now),
+        }
+        Ok(true)
+    }
+
+    /// Gives back what nobody waits for any more.
+    pub(super) fn tidy(&self, line: &Shared) {
+        if let Some(spare) = line.spare(clock::now()) {
+            self.store.give_back(&self.bucket, spare);
+        }
+    }
+}
+
+/// A question under way; dropped, whoever is next asks again.
+struct Asking<'a>(&'a Shared);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.unasked();
+    }
+}

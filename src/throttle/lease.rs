@@ -1,0 +1,224 @@
+//! Places that a store outside this process handed out, and what happens while it does not answer.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::{Bucket, Limit};
+
+/// What happens while the store does not answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// Each process keeps to its share of the limits.
+    #[default]
+    LocalShare,
+    /// Requests are refused.
+    FailClosed,
+    /// Requests leave without a limit.
+    FailOpen,
+}
+
+/// What a store is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Want {
+    /// Places.
+    pub slots: u32,
+    /// Requests that left while the store did not answer.
+    pub debt: u32,
+    /// Each limit's spacing and period in microseconds.
+    pub paces: Vec<(u64, u64)>,
+}
+
+/// What a store says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Places one after the other.
+    Lease {
+        /// How many.
+        slots: u32,
+        /// Until the first.
+        wait: Duration,
+        /// Between two of them.
+        spacing: Duration,
+        /// Processes that share the quota.
+        processes: u32,
+        /// What the store needs to take the last ones back.
+        end: String,
+    },
+    /// Nothing leaves for so long.
+    Blocked(Duration),
+}
+
+/// Places that nobody needs any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spare {
+    /// How many.
+    pub slots: u32,
+    /// As the lease said.
+    pub end: String,
+    /// Between two of them, in microseconds.
+    pub spacing_us: u64,
+    /// As for [`Want`].
+    pub paces: Vec<(u64, u64)>,
+}
+
+/// The places of one line.
+#[derive(Debug)]
+pub(super) struct Leases {
+    limits: Vec<Limit>,
+    /// Processes that share the quota: as seen by the store, else as the caller expects.
+    processes: u32,
+    slots: VecDeque<Instant>,
+    end: Option<(String, Duration)>,
+    asking: bool,
+    /// When the last places came, and how many are asked for at once: more and more while all of them are used.
+    came: Option<Instant>,
+    size: u32,
+    alone: Option<Alone>,
+    debt: u32,
+}
+
+/// How this process gets along without the store.
+#[derive(Debug)]
+struct Alone {
+    until: Instant,
+    share: Bucket,
+}
+
+/// How long a process goes on alone before it asks again; the store knows at once whether that is of use.
+const ALONE: Duration = Duration::from_millis(100);
+/// How often a waiter looks for the store's answer; it is woken when the answer comes.
+const ASKING: Duration = Duration::from_millis(100);
+/// Places that nobody used for so long are given up: used later, they would meet the next ones in one window.
+const STALE: Duration = Duration::from_millis(30);
+/// Whoever used all its places within so long gets more of them next time.
+const BUSY: Duration = Duration::from_secs(1);
+/// Time's worth of places that is asked for at once.
+const CHUNK_S: f64 = 0.05;
+
+impl Leases {
+    pub(super) fn new(limits: &[Limit], processes: u32) -> Self {
+        Self {
+            limits: limits.to_vec(),
+            processes: processes.max(1),
+            slots: VecDeque::new(),
+            end: None,
+            asking: false,
+            came: None,
+            size: 1,
+            alone: None,
+            debt: 0,
+        }
+    }
+
+    pub(super) fn is_too_heavy(&self, weight: u32) -> bool {
+        self.limits.iter().any(|limit| limit.count < weight)
+    }
+
+    fn paces(&self) -> Vec<(u64, u64)> {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.limits.iter().map(|limit| (micros(limit.spacing()), micros(limit.period))).collect()
+    }
+
+    fn is_alone(&self, now: Instant) -> bool {
+        self.alone.as_ref().is_some_and(|alone| alone.until > now)
+    }
+
+    /// Time until a request of this weight may leave.
+    pub(super) fn wait(&mut self, weight: u32, now: Instant) -> Duration {
+        if let Some(alone) = self.alone.as_ref().filter(|alone| alone.until > now) {
+            return alone.share.wait(weight, now);
+        }
+        while self.slots.front().is_some_and(|at| *at + STALE < now) {
+            self.slots.pop_front();
+            self.came = None;
+        }
+        match self.slots.get(weight.saturating_sub(1) as usize) {
+            Some(at) => at.saturating_duration_since(now),
+            None => ASKING,
+        }
+    }
+
+    pub(super) fn charge(&mut self, weight: u32, now: Instant) {
+        if let Some(alone) = self.alone.as_mut().filter(|alone| alone.until > now) {
+            alone.share.charge(weight, now);
+            self.debt = self.debt.saturating_add(weight);
+            return;
+        }
+        let taken = self.slots.len().min(weight as usize);
+        self.slots.drain(..taken);
+    }
+
+    /// A place that was taken and not used goes to whoever is next.
+    pub(super) fn give_back(&mut self, at: Instant, weight: u32) {
+        for _ in 0..weight {
+            self.slots.push_front(at);
+        }
+    }
+
+    /// What to ask the store for, when the places do not suffice and nobody asks already.
+    pub(super) fn wants(&mut self, weight: u32, waiting: usize, now: Instant) -> Option<Want> {
+        if self.asking || self.is_alone(now) || self.slots.len() >= weight as usize {
+            return None;
+        }
+        self.asking = true;
+        let rate = self.limits.iter().map(|limit| f64::from(limit.count) / limit.period.as_secs_f64());
+        let chunk = (rate.fold(f64::MAX, f64::min) * CHUNK_S) as u32;
+        let busy = self.came.is_some_and(|came| now.saturating_duration_since(came) < BUSY);
+        self.size = if busy { self.size.saturating_mul(2).min(chunk.max(1)) } else { 1 };
+        let slots = u32::try_from(waiting).unwrap_or(u32::MAX).max(self.size).min(chunk).max(weight).max(1);
+        Some(Want { slots, debt: self.debt, paces: self.paces() })
+    }
+
+    /// Whoever asked went away without an answer.
+    pub(super) fn unasked(&mut self) {
+        self.asking = false;
+    }
+
+    pub(super) fn answered(&mut self, answer: &Answer, debt: u32, now: Instant) {
+        (self.asking, self.alone) = (false, None);
+        self.debt = self.debt.saturating_sub(debt);
+        if let Answer::Lease { slots, wait, spacing, processes, end } = answer {
+            (self.processes, self.came) = ((*processes).max(1), Some(now));
+            self.end = Some((end.clone(), *spacing));
+            let first = now + *wait;
+            self.slots.extend((0..*slots).filter_map(|at| first.checked_add(spacing.saturating_mul(at))));
+        }
+    }
+
+    /// The store did not answer: this process goes on with its share, or without a limit.
+    pub(super) fn failed(&mut self, open: bool, now: Instant) {
+        self.asking = false;
+        // Places that were promised stay in the count of the store: what leaves from here on is owed.
+        self.slots.clear();
+        let until = now + ALONE;
+        match &mut self.alone {
+            Some(alone) => alone.until = until,
+            None => {
+                let part = |limit: &Limit| Limit { period: limit.period.saturating_mul(self.processes), ..*limit };
+                let limits: Vec<Limit> = if open { Vec::new() } else { self.limits.iter().map(part).collect() };
+                self.alone = Some(Alone { until, share: Bucket::new(&limits) });
+            }
+        }
+    }
+
+    /// Places that are not due yet and that nobody waits for.
+    pub(super) fn spare(&mut self, now: Instant) -> Option<Spare> {
+        let (end, spacing) = self.end.take()?;
+        let due = self.slots.iter().filter(|at| **at <= now).count();
+        let slots = u32::try_from(self.slots.len() - due).ok().filter(|slots| *slots > 0)?;
+        self.slots.truncate(due);
+        let spacing_us = u64::try_from(spacing.as_micros()).unwrap_or(u64::MAX);
+        Some(Spare { slots, end, spacing_us, paces: self.paces() })
+    }
+
+    /// Whether the store answered last time.
+    pub(super) fn is_shared(&self) -> bool {
+        self.alone.is_none()
+    }
+
+    /// Forgets what belonged to a parent process.
+    pub(super) fn abandon(&mut self) {
+        (self.asking, self.end) = (false, None);
+        self.slots.clear();
+    }
+}

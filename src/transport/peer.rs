@@ -1,0 +1,97 @@
+//! Streams to servers that speak no HTTP: TLS as for every call, or plain on this machine.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::Settings;
+use crate::error::{Code, Error};
+
+/// A connection as bytes.
+pub trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
+
+/// A server, and how it is reached.
+#[derive(Clone, Debug)]
+pub struct Peer(Way);
+
+#[derive(Clone, Debug)]
+enum Way {
+    Tls(String, u16),
+    Loopback(String, u16),
+    Unix(PathBuf),
+}
+
+impl Peer {
+    /// Over TLS; its addresses are judged like those of an API.
+    pub fn tls(host: String, port: u16) -> Self {
+        Self(Way::Tls(host, port))
+    }
+
+    /// In clear, to an address of this machine.
+    pub fn loopback(host: String, port: u16) -> Self {
+        Self(Way::Loopback(host, port))
+    }
+
+    /// Over a socket of this machine.
+    ///
+    /// # Errors
+    /// `ValueError` where the system has none.
+    pub fn unix(path: &str) -> Result<Self, Error> {
+        if cfg!(unix) {
+            return Ok(Self(Way::Unix(path.into())));
+        }
+        Err(Error::new(Code::UsageValue).saying("This system has no unix sockets."))
+    }
+
+    /// Opens a connection.
+    ///
+    /// # Errors
+    /// `AddressBlockedError`, `TlsError` or `ConnectError`.
+    pub async fn dial(&self, settings: &Settings) -> Result<Box<dyn Wire>, Error> {
+        match &self.0 {
+            Way::Tls(host, port) => {
+                let addresses = resolve(host, *port).await?;
+                let ips: Vec<IpAddr> = addresses.iter().map(SocketAddr::ip).collect();
+                settings.networks.judge_all(host, &ips).map_err(|_| Error::new(Code::PolicyAddressBlocked))?;
+                let stream = connect(&addresses).await?;
+                let name = ServerName::try_from(host.clone()).map_err(|_| Error::new(Code::UsageValue))?;
+                let connector = TlsConnector::from(Arc::new(settings.tls.config()));
+                let stream = connector.connect(name, stream).await.map_err(|_| Error::new(Code::TransportTls))?;
+                Ok(Box::new(stream))
+            }
+            Way::Loopback(host, port) => {
+                let addresses = resolve(host, *port).await?;
+                if !addresses.iter().all(|address| address.ip().is_loopback()) {
+                    return Err(Error::new(Code::PolicyAddressBlocked));
+                }
+                Ok(Box::new(connect(&addresses).await?))
+            }
+            #[cfg(unix)]
+            Way::Unix(path) => {
+                let stream = tokio::net::UnixStream::connect(path).await;
+                Ok(Box::new(stream.map_err(|_| Error::new(Code::TransportConnect))?))
+            }
+            #[cfg(not(unix))]
+            Way::Unix(_) => Err(Error::new(Code::TransportConnect)),
+        }
+    }
+}
+
+async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+    let found = tokio::net::lookup_host((host, port)).await.map_err(|_| Error::new(Code::TransportConnect))?;
+    let addresses: Vec<SocketAddr> = found.collect();
+    if addresses.is_empty() { Err(Error::new(Code::TransportConnect)) } else { Ok(addresses) }
+}
+
+async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, Error> {
+    let stream = TcpStream::connect(addresses).await.map_err(|_| Error::new(Code::TransportConnect))?;
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
+}
