@@ -119,7 +119,11 @@ pub(super) async fn acquire(
     max_wait: Duration,
     queued: &mut Duration,
 ) -> Result<Permit, Error> {
-    join(front, ask, max_wait)?.wait(queued).await
+    match join(front, ask, max_wait)? {
+        Entry::Granted(permit) => Ok(permit),
+        // In a box: most calls never wait, and each layer above would hold the place twice.
+        waits => Box::pin(waits.wait(queued)).await,
+    }
 }
 
 impl Entry {
