@@ -23,6 +23,7 @@ use super::crew::Hands;
 use super::dial::Connector;
 use super::fault::Failed;
 use super::outgoing::{Outgoing, Target};
+use super::sip::Sipped;
 use super::{Later, MAX_HEADER_BYTES, MAX_HEADERS, POOL_IDLE};
 use crate::clock;
 use crate::error::Error;
@@ -103,7 +104,7 @@ impl Dial {
                 .initial_stream_window_size(2 * 1024 * 1024)
                 .initial_connection_window_size(4 * 1024 * 1024)
                 .max_header_list_size(MAX_HEADER_BYTES as u32)
-                .handshake(stream)
+                .handshake(Sipped::new(stream))
                 .await
                 .map_err(broken)?;
             self.hands.run(async move {

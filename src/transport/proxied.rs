@@ -2,13 +2,15 @@
 //!
 //! The proxy resolves the destination's name, so destinations are judged by name (`policy` demands that they are listed);
 //! the only address dialled from here is the proxy's own, which the caller named.
+//!
+//! HTTP/1.1 only: of an HTTP/2 connection inside reqwest nothing bounds what a hostile peer makes it queue (`super::sip`).
 
 use std::time::Duration;
 
 use hyper_util::client::proxy::matcher::Matcher;
 
 use super::body::Wire;
-use super::{MAX_HEADER_BYTES, MAX_HEADERS, POOL_IDLE, Settings};
+use super::{MAX_HEADERS, POOL_IDLE, Settings};
 use crate::error::{Code, Error};
 use crate::secret::Secret;
 
@@ -79,7 +81,7 @@ pub(super) fn build(settings: &Settings, proxy: &Proxy) -> Result<reqwest::Clien
         route = route.basic_auth(user, secret.reveal());
     }
     let mut tls = settings.tls.config();
-    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .https_only(true)
@@ -90,8 +92,8 @@ pub(super) fn build(settings: &Settings, proxy: &Proxy) -> Result<reqwest::Clien
         .referer(false)
         .connect_timeout(settings.connect_timeout)
         .pool_idle_timeout(POOL_IDLE)
+        .http1_only()
         .http1_max_headers(MAX_HEADERS)
-        .http2_max_header_list_size(MAX_HEADER_BYTES as u32)
         .tcp_nodelay(true)
         .tcp_keepalive(Duration::from_secs(60))
         .local_address(settings.local_address)

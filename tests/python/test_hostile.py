@@ -1,6 +1,5 @@
 """Whatever a server does ends in one class of the tree, in bounded time and memory."""
 
-import resource
 import time
 
 import botsec
@@ -9,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from servers import hostile as acts
 from servers.api import Reply
+from servers.memory import Peak
 
 #: The transport behaves the same over both of its engines.
 ENGINES = ["direct", "proxied"]
@@ -49,11 +49,11 @@ def test_an_answer_that_is_not_http_is_a_transport_error(face, hostile, name):
 )
 def test_a_server_in_anger_gets_its_class(face, hostile, act, kind):
     server = hostile(act)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = Peak()
     with pytest.raises(kind):
         face.client(server.origin, retry=1, timeout=20, max_response_bytes=8 * acts.MIB).get("/x")
-    # The peak, in KiB: far below what was offered.
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
+    # Far below what was offered.
+    assert peak.growth_mib < 64
 
 
 def test_what_follows_an_answer_is_never_the_next_one(face, hostile):
@@ -102,10 +102,10 @@ def test_a_bomb_in_a_redirects_body_is_left_alone(face, hostile, name):
                 connection.sendall(acts.length(b"there"))
 
     server = hostile(Redirecting())
-    before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    peak, begun = Peak(), time.monotonic()
     assert face.client(server.origin, retry=1).get("/x").text == "there"
     assert time.monotonic() - begun < 8
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 40 * 1024
+    assert peak.growth_mib < 40
 
 
 class _Redirected:

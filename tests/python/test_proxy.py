@@ -4,6 +4,7 @@ import base64
 
 import botsec
 import pytest
+from servers.listen import Listener
 from servers.proxy import ConnectProxy
 
 TOKEN = "end-to-end-token-0123"
@@ -29,6 +30,27 @@ def test_a_host_that_is_not_listed_is_refused_before_the_proxy(face, api, proxy)
     with pytest.raises(botsec.HostNotAllowedError):
         client.get("https://example.com/x")
     assert proxy.heads == []
+
+
+class Agreed(Listener):
+    """Notes which protocol each connection agreed on, and closes it."""
+
+    def __init__(self, authority):
+        super().__init__(authority.server_context(alpn=("h2", "http/1.1")))
+        self.agreed = []
+
+    def serve(self, connection, number):
+        self.agreed.append(connection.selected_alpn_protocol())
+
+
+def test_behind_a_proxy_http_1_alone_is_offered(face, proxy, authority):
+    with Agreed(authority) as server:
+        for options in ({}, {"proxy": botsec.Proxy(proxy.url)}):
+            with pytest.raises(botsec.TransportError):
+                face.client(server.origin, retry=1, **options).get("/x")
+        assert server.wait_until(lambda: len(server.agreed) > 1)
+    # Without the proxy the same server speaks HTTP/2.
+    assert (server.agreed[0], server.agreed[-1]) == ("h2", "http/1.1")
 
 
 def test_proxy_variables_of_the_environment_are_ignored(face, api, proxy, monkeypatch):
