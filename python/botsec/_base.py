@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import os
+
 from botsec import _core
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
-    from datetime import timedelta
+    from datetime import datetime, timedelta
     from typing import IO, Any, Literal, Self, TypeAlias
 
-    from botsec._core import ApiKey, Basic, Bearer, PathToken, Proxy, Response, Retry, Secret, Throttle, Timeout, Tls
+    from botsec._core import (
+        ApiKey,
+        Basic,
+        Bearer,
+        PathToken,
+        Proxy,
+        Response,
+        Retry,
+        Secret,
+        SecretProvider,
+        Throttle,
+        Timeout,
+        Tls,
+    )
 
     Scalar: TypeAlias = str | int | float | bool | Secret | None
     Params: TypeAlias = Mapping[str, Scalar | Sequence[Scalar]] | Sequence[tuple[str, Scalar]]
@@ -23,27 +38,99 @@ if TYPE_CHECKING:
     Progress: TypeAlias = Callable[[int, int | None], object]
     Networks: TypeAlias = str | Sequence[str] | Mapping[str, str | Sequence[str]]
 
-__all__ = ["Base", "route_parts", "secret", "secret_async", "watch"]
+__all__ = ["Base", "ready", "route_parts", "secret", "secret_async", "watch"]
 
 
-def secret(source: str, *, hosts: Sequence[str] | None = None) -> Secret:
-    """Load a secret now.
+def secret(
+    source: str,
+    *,
+    hosts: Sequence[str] | None = None,
+    methods: Sequence[str] | None = None,
+    paths: Sequence[str] | None = None,
+    expires: datetime | float | None = None,
+    provider: SecretProvider | None = None,
+    ttl: float | timedelta | None = None,
+    max_stale: float | timedelta | None = None,
+    scrub_env: bool = False,
+) -> Secret:
+    """Load a secret from the environment or a file now, or prepare to read it from a manager when it is first needed.
 
     Args:
-        source: `"env:NAME"` or `"file:/run/secrets/name"`.
+        source: `"env:NAME"`, `"file:/run/secrets/name"`, or with `provider` a place in a manager: `"aws-sm:name"`,
+            `"gcp-sm:project/name"`, `"azure-kv:name"`, `"vault:mount/path?field=key"`.
         hosts: Hosts that it may be sent to, such as `["api.example.com"]`; the client's own origin unless given.
+        methods: Methods of requests that may carry it, such as `["GET"]`.
+        paths: Templates of paths that it may be sent to, such as `["/users/{id:int}"]`, below the client's base URL.
+        expires: When it must not be used any more: a datetime with an offset, or seconds since 1970.
+        provider: The manager: `Aws`, `Gcp`, `Azure` or `Vault`.
+        ttl: Seconds after which a manager's value is read again, in the background; 300 unless given.
+        max_stale: Seconds for which an old value serves on while its manager is out of reach; 3600 unless given. A manager
+            that refuses or has lost the secret ends it at once.
+        scrub_env: Remove the variable from this process's environment once it is read.
 
     Raises:
         SecretNotFoundError: The source is unset or empty; the message names it.
         SecretAccessError: The source cannot be read.
         ValueError: The source is not understood. Its text is not repeated, for it may be a pasted key.
     """
-    return _core.load_secret(source, list(hosts) if hosts is not None and not isinstance(hosts, str) else hosts)
+    given = {
+        "hosts": hosts,
+        "methods": methods,
+        "paths": paths,
+        "expires": expires,
+        "ttl": ttl,
+        "max_stale": max_stale,
+        "provider": provider,
+    }
+    if scrub_env and not (isinstance(source, str) and source.startswith("env:")):
+        raise ValueError("`scrub_env` belongs to a source such as `env:MY_KEY`.")
+    loaded = _core.load_secret(source, given)
+    if scrub_env:
+        # What the process started with stays in its memory image; children and `os.environ` lose it.
+        os.environ.pop(source.removeprefix("env:"), None)
+    return loaded
 
 
-async def secret_async(source: str, *, hosts: Sequence[str] | None = None) -> Secret:
-    """Load a secret; as `secret`, for sources that need the network one day."""
-    return secret(source, hosts=hosts)
+async def secret_async(
+    source: str,
+    *,
+    hosts: Sequence[str] | None = None,
+    methods: Sequence[str] | None = None,
+    paths: Sequence[str] | None = None,
+    expires: datetime | float | None = None,
+    provider: SecretProvider | None = None,
+    ttl: float | timedelta | None = None,
+    max_stale: float | timedelta | None = None,
+    scrub_env: bool = False,
+) -> Secret:
+    """Load a secret, as `secret`; one in a manager is read before this returns."""
+    loaded = secret(
+        source,
+        hosts=hosts,
+        methods=methods,
+        paths=paths,
+        expires=expires,
+        provider=provider,
+        ttl=ttl,
+        max_stale=max_stale,
+        scrub_env=scrub_env,
+    )
+    await ready(loaded)
+    return loaded
+
+
+async def ready(loaded: Secret, *, again: bool = False) -> None:
+    if loaded.is_rotating:
+        # Imported with the first secret that is awaited, so that importing botsec does not import asyncio.
+        from botsec._loop import bridge
+
+        load = loaded._start(bridge(), again)
+        try:
+            await load.future
+        except BaseException:
+            load.cancel()
+            raise
+        load.finish()
 
 
 class Base:

@@ -58,8 +58,7 @@ impl Basic {
             return Err(wrong_value("A user name for Basic holds no colon and no control character (RFC 7617 §2)."));
         }
         let secret = secret_of(secret)?;
-        crate::redact::register_pair(user, secret.reveal());
-        Ok(Self { shown: format!("Basic('{user}', {secret:?})"), auth: Auth::Basic(user.to_owned(), secret) })
+        Ok(Self { shown: format!("Basic('{user}', {secret:?})"), auth: Auth::basic(user, secret) })
     }
 
     fn __repr__(&self) -> &str {

@@ -15,6 +15,7 @@ mod log;
 mod multipart;
 mod options;
 mod pending;
+mod provider;
 mod proxy;
 mod response;
 mod secret;
@@ -40,6 +41,8 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<response::Response>()?;
     module.add_class::<headers::Headers>()?;
     module.add_class::<secret::PySecret>()?;
+    module.add_class::<secret::PendingLoad>()?;
+    module.add_class::<provider::PyProvider>()?;
     module.add_class::<pending::PendingCall>()?;
     module.add_class::<pending::PendingChunk>()?;
     module.add_class::<pending::PendingRoom>()?;

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use super::convert::{buffer, fields, pairs, text, type_name};
-use super::error::{wrong_type, wrong_value};
+use super::error::{Raise, wrong_type, wrong_value};
 use crate::clock;
 use crate::secret::{Form as Leafs, Piece, Text};
 use crate::validate::Leaf;
@@ -69,7 +69,7 @@ fn stream(py: Python<'_>, fields: &Text, parts: &[(String, Part)], boundary: &st
         pieces.append(piece)
     };
     let bytes = |bytes: &[u8]| (PyBytes::new(py, bytes).into_any(), Some(bytes.len() as u64));
-    let (piece, size) = bytes(&fields.reveal());
+    let (piece, size) = bytes(&fields.reveal().or_raise(py)?);
     push(piece, size)?;
     for (name, part) in parts {
         let (piece, size) = bytes(part.head(boundary, name).as_bytes());

@@ -1,12 +1,24 @@
 //! `Secret` in Python: prints its name, refuses everything that would copy its value elsewhere.
 
+use std::pin::pin;
+use std::time::{Duration, SystemTime};
+
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyDict, PyString};
+use tokio::runtime::Builder;
+use tokio::time::timeout;
 
-use super::error::Raise;
-use crate::secret::Secret;
-use crate::secrets;
+use super::convert;
+use super::drive::bridge::Bridge;
+use super::drive::promise::Promise;
+use super::error::{Raise, internal, wrong_type};
+use super::pending::Operation;
+use super::provider::PyProvider;
+use crate::error::{Class, Error};
+use crate::policy::bounds;
+use crate::secret::{Secret, Terms};
+use crate::secrets::{self, Wish};
 
 /// A loaded secret. Prints its source, never its value.
 ///
@@ -25,7 +37,7 @@ impl PySecret {
 
     /// The version at its source, where the source has versions.
     #[getter]
-    fn version(&self) -> Option<&str> {
+    fn version(&self) -> Option<String> {
         self.0.version()
     }
 
@@ -37,13 +49,55 @@ impl PySecret {
 
     /// A keyed hash of the value: equal within this process for equal values.
     #[getter]
-    fn fingerprint(&self) -> &str {
+    fn fingerprint(&self) -> String {
         self.0.fingerprint()
     }
 
     /// Return the value. Every call of this is a place to review.
-    fn reveal<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
-        PyString::new(py, self.0.reveal())
+    ///
+    /// A file is looked at first; what stands in a manager must have been read: `load()`, or a started client.
+    fn reveal<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        self.0.glance();
+        Ok(PyString::new(py, &self.0.reveal().or_raise(py)?))
+    }
+
+    /// Whether its value may change: it comes from a file or a manager.
+    #[getter]
+    fn is_rotating(&self) -> bool {
+        self.0.is_moving()
+    }
+
+    /// Where it may be used, by name: `hosts`, `methods`, `paths`, `expires`.
+    #[getter]
+    fn bounds<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let shown = PyDict::new(py);
+        for (name, text) in self.0.bounds().map(|bounds| bounds.shown()).unwrap_or_default() {
+            shown.set_item(name, text)?;
+        }
+        Ok(shown)
+    }
+
+    /// Read it now if no value is there or its time is over; returns the secret itself.
+    fn load<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        let secret = slf.get().0.clone();
+        let result = wait(slf.py(), secret.ready())?;
+        result.map_err(|error| at_start(&secret, error)).or_raise(slf.py())?;
+        Ok(slf.clone())
+    }
+
+    /// Read it again now, whatever its age.
+    fn refresh(&self, py: Python<'_>) -> PyResult<()> {
+        wait(py, self.0.refresh())?.map_err(|error| at_start(&self.0, error)).or_raise(py)
+    }
+
+    /// Begin to read it on the running loop.
+    fn _start(&self, py: Python<'_>, bridge: &Bound<'_, Bridge>, again: bool) -> PyResult<PendingLoad> {
+        let secret = self.0.clone();
+        let work = {
+            let secret = secret.clone();
+            async move { if again { secret.refresh().await } else { secret.ready().await } }
+        };
+        Ok(PendingLoad { operation: Operation::spawn(py, bridge, work)?, secret })
     }
 
     fn __repr__(&self) -> String {
@@ -97,18 +151,131 @@ fn refuse(done: &str) -> PyErr {
     ))
 }
 
-/// Load `source`; `hosts` are the hosts it may be sent to.
+/// What `secret()` was given beside its source.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Given<'py> {
+    hosts: Option<Bound<'py, PyAny>>,
+    methods: Option<Bound<'py, PyAny>>,
+    paths: Option<Bound<'py, PyAny>>,
+    expires: Option<Bound<'py, PyAny>>,
+    ttl: Option<Bound<'py, PyAny>>,
+    max_stale: Option<Bound<'py, PyAny>>,
+    provider: Option<Bound<'py, PyAny>>,
+}
+
+impl Given<'_> {
+    fn wish(&self) -> PyResult<Wish> {
+        let list =
+            |given: &Option<Bound<'_, PyAny>>, name| given.as_ref().map(|g| convert::strings(g, name)).transpose();
+        let seconds = |given: &Option<Bound<'_, PyAny>>, name, usual| {
+            given.as_ref().map_or(Ok(usual), |given| convert::seconds(given, name))
+        };
+        let moving = self.ttl.is_some() || self.max_stale.is_some();
+        let terms = Terms {
+            ttl: seconds(&self.ttl, "ttl", secrets::TTL)?,
+            max_stale: match &self.max_stale {
+                // Zero is a wish, not a mistake: nothing serves beyond its time.
+                Some(given) if given.extract::<f64>().is_ok_and(|n| n == 0.0) => Duration::ZERO,
+                given => seconds(given, "max_stale", secrets::MAX_STALE)?,
+            },
+        };
+        Ok(Wish {
+            given: bounds::Given {
+                hosts: list(&self.hosts, "hosts")?,
+                methods: list(&self.methods, "methods")?,
+                paths: list(&self.paths, "paths")?,
+                expires: self.expires.as_ref().map(moment).transpose()?,
+            },
+            terms: moving.then_some(terms),
+            provider: self.provider.as_ref().map(PyProvider::read).transpose()?,
+        })
+    }
+}
+
+/// A date with an offset, or seconds since 1970.
+fn moment(given: &Bound<'_, PyAny>) -> PyResult<SystemTime> {
+    let wrong = || wrong_type("`expires` takes a datetime with an offset, or seconds since 1970.");
+    let seconds = if given.hasattr("utcoffset")? {
+        if given.call_method0("utcoffset")?.is_none() {
+            return Err(wrong());
+        }
+        given.call_method0("timestamp")?.extract::<f64>()?
+    } else {
+        given.extract::<f64>().map_err(|_| wrong())?
+    };
+    let since = Duration::try_from_secs_f64(seconds).map_err(|_| wrong())?;
+    SystemTime::UNIX_EPOCH.checked_add(since).ok_or_else(wrong)
+}
+
+/// Load `source`, or prepare to: `given` holds the keywords of `secret()`.
 #[pyfunction]
-#[pyo3(signature = (source, hosts=None))]
-pub(super) fn load_secret(
-    py: Python<'_>,
-    source: &Bound<'_, PyAny>,
-    hosts: Option<&Bound<'_, PyAny>>,
-) -> PyResult<PySecret> {
+pub(super) fn load_secret(py: Python<'_>, source: &Bound<'_, PyAny>, given: &Bound<'_, PyAny>) -> PyResult<PySecret> {
     let Ok(source) = source.cast::<PyString>() else {
         return Err(PyTypeError::new_err("secret() takes a source such as `env:MY_KEY` as a str."));
     };
-    let hosts = hosts.map(|hosts| super::convert::strings(hosts, "hosts")).transpose()?;
+    let wish = given.extract::<Given<'_>>()?.wish()?;
     let source = source.to_string_lossy().into_owned();
-    secrets::load(&source, hosts).or_raise(py).map(PySecret)
+    py.detach(|| secrets::load(&source, wish)).or_raise(py).map(PySecret)
+}
+
+/// How often a waiting load looks for signals.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Waits for `work` on this thread; signals are handled meanwhile. No Python code runs inside.
+fn wait<T: Send>(py: Python<'_>, work: impl Future<Output = T> + Send) -> PyResult<T> {
+    let runtime = Builder::new_current_thread().enable_time().build()?;
+    let mut work = pin!(work);
+    loop {
+        let done = py.detach(|| runtime.block_on(timeout(TICK, work.as_mut())));
+        match done {
+            Ok(value) => return Ok(value),
+            Err(_) => py.check_signals()?,
+        }
+    }
+}
+
+/// An error of a load that its caller asked for: it names the secret, as errors at start-up do.
+fn at_start(secret: &Secret, error: Error) -> Error {
+    let named =
+        matches!(error.code().class(), Class::SecretNotFoundError | Class::SecretAccessError | Class::SecretStaleError);
+    let own = error.user_message() != error.code().user_message();
+    if !named || own {
+        return error;
+    }
+    let of = |key: &str| error.details().iter().find(|(known, _)| *known == key).map(|(_, value)| value.as_str());
+    let why = match (of("status"), of("reason")) {
+        (Some(status), _) => format!("the manager answered {status}"),
+        (None, Some(reason)) => reason.to_owned(),
+        (None, None) => of("cause").unwrap_or("it was refused").to_owned(),
+    };
+    let said = format!("The secret `{}` cannot be read: {why}.", secret.name());
+    error.saying(said)
+}
+
+/// A load under way on an event loop.
+#[pyclass(frozen, module = "botsec._core")]
+pub(super) struct PendingLoad {
+    operation: Operation<Result<(), Error>>,
+    secret: Secret,
+}
+
+#[pymethods]
+impl PendingLoad {
+    /// The asyncio future; its result says nothing, `finish` does.
+    #[getter]
+    fn future(&self, py: Python<'_>) -> Py<Promise> {
+        self.operation.future(py)
+    }
+
+    /// Stop waiting. The load goes on for others.
+    fn cancel(&self) {
+        drop(self.operation.cancel());
+    }
+
+    /// Raise what went wrong, if anything did.
+    fn finish(&self, py: Python<'_>) -> PyResult<()> {
+        let result = self.operation.take().unwrap_or_else(|| Err(internal()));
+        result.map_err(|error| at_start(&self.secret, error)).or_raise(py)
+    }
 }

@@ -121,7 +121,7 @@ impl Options {
         match &self.scope {
             Scope::OpenWeb => Ok(Policy::open_web()),
             Scope::Whole(secret, host) => {
-                let url = SafeUrl::parse(secret.reveal()).map_err(|_| {
+                let url = SafeUrl::parse(&secret.reveal()?).map_err(|_| {
                     Error::new(Code::UsageValue).saying(format!("The secret `{}` is not an https URL.", secret.name()))
                 })?;
                 if !HostRule::parse(host)?.permits(url.origin()) {
@@ -170,7 +170,8 @@ impl Options {
                 .saying("A client without `base_url` needs to know where its secret may go: secret(…, hosts=[…])."));
         }
         // A header that cannot be sent shall fail at the start, not at the first call.
-        self.auth.iter().try_for_each(|auth| auth.header_value().map(drop))
+        let known = self.auth.iter().filter(|auth| auth.secret().is_none_or(|secret| !secret.is_moving()));
+        known.map(|auth| auth.header_value().map(drop)).collect()
     }
 
     fn defaults(&self) -> Result<HeaderMap, Error> {

@@ -76,6 +76,8 @@ codes! {
     SecretAccess, "secret.access", SecretAccessError, CONFIGURED;
     SecretStale, "secret.stale", SecretStaleError, CONFIGURED;
     SecretHostNotAllowed, "secret.host_not_allowed", HostNotAllowedError, REFUSED;
+    SecretBounds, "secret.bounds", PolicyError, REFUSED;
+    SecretExpired, "secret.expired", PolicyError, REFUSED;
     InputField, "input.field", InputError, INPUT;
     InputPath, "input.path", InputError, INPUT;
     InputHeader, "input.header", InputError, INPUT;

@@ -85,6 +85,20 @@ impl Error {
         self.0.hint.as_deref()
     }
 
+    /// The same facts for another call, without an incident.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let Facts { code, said, hint, retry_after, details, .. } = &*self.0;
+        Self(Box::new(Facts {
+            code: *code,
+            said: said.clone(),
+            hint: hint.clone(),
+            retry_after: *retry_after,
+            details: details.clone(),
+            incident: None,
+        }))
+    }
+
     /// When another try makes sense.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after

@@ -172,7 +172,7 @@ impl Setup {
         let throttle = &self.throttle;
         let secret = self.auth.iter().find_map(Auth::secret).filter(|_| own);
         let key = throttle.key.as_deref().unwrap_or("");
-        let name = format!("{}|{}|{key}", origin.authority(), secret.map_or("", Secret::fingerprint));
+        let name = format!("{}|{}|{key}", origin.authority(), secret.map(Secret::identity).unwrap_or_default());
         let limits: &[Limit] = if own || self.policy.origin().is_none() { &throttle.limits } else { &[] };
         let dialect = throttle.dialect.filter(|_| own).unwrap_or_else(|| Dialect::of(&origin.host_text()));
         let (common, of_lanes) = if throttle.per_route { (&[][..], limits) } else { (limits, &[][..]) };

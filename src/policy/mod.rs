@@ -17,6 +17,7 @@
 //! ```
 
 pub mod address;
+pub mod bounds;
 pub mod hosts;
 mod iana;
 pub mod networks;

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use http::header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
-use super::hosts::HostRule;
 use super::route::Pair;
 use super::{Policy, Scope};
+use crate::clock;
 use crate::error::{Code, Error};
 use crate::secret::{Secret, Text};
 use crate::sign::Auth;
@@ -110,18 +110,21 @@ impl Policy {
         self.judge_route(request.method().as_str(), origin, Some(path), &pairs)?;
         self.judge_leaves(request, origin)?;
         let bound: Vec<&Auth> = auth.iter().filter(|auth| self.is_bound(auth, origin)).collect();
+        judge_bounds(request, &bound, request.method(), Some(path))?;
 
         let mut target = Vec::with_capacity(64);
         target.extend_from_slice(base.trim_end_matches('/').as_bytes());
-        for prefix in bound.iter().filter_map(|auth| auth.prefix()) {
-            target.extend_from_slice(&prefix.reveal());
+        for auth in &bound {
+            if let Some(prefix) = auth.prefix()? {
+                target.extend_from_slice(&prefix.reveal()?);
+            }
         }
         target.extend_from_slice(path.as_bytes());
         if target.is_empty() {
             target.push(b'/');
         }
         let added = bound.iter().filter_map(|auth| auth.query());
-        write_query(&mut target, own_query, request.query(), added);
+        write_query(&mut target, own_query, request.query(), added)?;
 
         let mut headers = defaults.clone();
         replace(&mut headers, request.headers());
@@ -155,7 +158,7 @@ impl Policy {
         };
         self.judge_origin(origin).map_err(refused)?;
         let (path, query) = hop.url.path_and_query();
-        let below = self.below(origin, path, auth);
+        let below = self.below(origin, path, auth)?;
         let pairs = query.map(query_pairs).unwrap_or_default();
         self.judge_route(hop.method.as_str(), origin, below.as_deref(), &pairs).map_err(refused)?;
 
@@ -164,11 +167,12 @@ impl Policy {
         let payload = if hop.same_origin {
             replace(&mut headers, request.headers());
             let bound: Vec<&Auth> = auth.iter().filter(|auth| self.is_bound(auth, origin)).collect();
+            judge_bounds(request, &bound, &hop.method, below.as_deref())?;
             attach(&mut headers, request.hidden_headers(), &bound)?;
             // What the server put into Location stands; a query secret is added unless it is there already.
             let missing =
                 bound.iter().filter_map(|a| a.query()).filter(|(key, _)| !pairs.iter().any(|(known, _)| known == key));
-            write_query(&mut target, query, None, missing);
+            write_query(&mut target, query, None, missing)?;
             if hop.with_body {
                 payload(request.body(), &hop.method, &mut headers)?
             } else {
@@ -176,7 +180,7 @@ impl Policy {
                 Payload::Empty
             }
         } else {
-            write_query(&mut target, query, None, std::iter::empty());
+            write_query(&mut target, query, None, std::iter::empty())?;
             let harmless = [ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, USER_AGENT];
             let dropped: Vec<_> = headers.keys().filter(|name| !harmless.contains(name)).cloned().collect();
             dropped.iter().for_each(|name| drop(headers.remove(name)));
@@ -223,25 +227,25 @@ impl Policy {
     }
 
     /// A redirect target's path as the allow list sees it: without base path and path token.
-    fn below<'a>(&self, origin: &Origin, path: &'a str, auth: &[Auth]) -> Option<Cow<'a, str>> {
-        if self.origin() != Some(origin) {
-            return Some(path.into());
+    fn below<'a>(&self, origin: &Origin, path: &'a str, auth: &[Auth]) -> Result<Option<Cow<'a, str>>, Error> {
+        let Scope::Base(base) = &self.scope else { return Ok(Some(path.into())) };
+        if base.origin() != origin {
+            return Ok(Some(path.into()));
         }
-        let Scope::Base(base) = &self.scope else { return Some(path.into()) };
-        let mut rest = path.strip_prefix(base.path_and_query().0.trim_end_matches('/'))?;
-        for prefix in auth.iter().filter_map(Auth::prefix) {
-            let prefix = prefix.reveal();
-            rest = std::str::from_utf8(&prefix).ok().and_then(|prefix| rest.strip_prefix(prefix))?;
+        let mut rest = path.strip_prefix(base.path_and_query().0.trim_end_matches('/'));
+        for auth in auth {
+            let Some(prefix) = auth.prefix()? else { continue };
+            let prefix = prefix.reveal()?;
+            let prefix = std::str::from_utf8(&prefix).ok();
+            rest = rest.zip(prefix).and_then(|(rest, prefix)| rest.strip_prefix(prefix));
         }
-        Some(rest.into())
+        Ok(rest.map(Cow::Borrowed))
     }
 
     /// Whether the secret may go to `origin`: the client's own, or one that the secret names.
     fn may_go(&self, secret: &Secret, origin: &Origin) -> bool {
-        match secret.hosts() {
-            None => self.origin() == Some(origin),
-            Some(hosts) => hosts.iter().any(|host| HostRule::parse(host).is_ok_and(|rule| rule.permits(origin))),
-        }
+        let named = secret.bounds().and_then(|bounds| bounds.permits_host(origin));
+        named.unwrap_or_else(|| self.origin() == Some(origin))
     }
 
     fn is_bound(&self, auth: &Auth, origin: &Origin) -> bool {
@@ -253,12 +257,7 @@ impl Policy {
 
     /// A secret that the caller put into this very request must be allowed there; leaving it out would change the request.
     fn judge_leaves(&self, request: &ValidRequest, origin: &Origin) -> Result<(), Error> {
-        let body = match request.body() {
-            Body::Text(text) => Some(text),
-            Body::Empty | Body::Feed(_) => None,
-        };
-        let texts = request.hidden_headers().iter().map(|(_, text)| text).chain(request.query()).chain(body);
-        match texts.flat_map(Text::secrets).find(|secret| !self.may_go(secret, origin)) {
+        match request.secrets().find(|secret| !self.may_go(secret, origin)) {
             None => Ok(()),
             Some(secret) => Err(Error::new(Code::SecretHostNotAllowed)
                 .with("secret", secret.name())
@@ -283,23 +282,42 @@ impl Policy {
     }
 }
 
+/// Whether each secret may stand in a request with this method and path.
+fn judge_bounds(request: &ValidRequest, bound: &[&Auth], method: &Method, path: Option<&str>) -> Result<(), Error> {
+    for secret in bound.iter().filter_map(|auth| auth.secret()).chain(request.secrets()) {
+        if let Some(bounds) = secret.bounds() {
+            let judged = bounds.judge(method.as_str(), path.unwrap_or(""), clock::wall());
+            judged.map_err(|error| error.with("secret", secret.name()))?;
+        }
+    }
+    Ok(())
+}
+
 fn write_query<'a>(
     target: &mut Vec<u8>,
     own: Option<&str>,
     params: Option<&Text>,
     added: impl Iterator<Item = (&'a str, Text)>,
-) {
-    let parts = own.map(|own| own.as_bytes().to_vec()).into_iter().chain(params.map(|params| params.reveal().to_vec()));
-    let added = added.map(|(key, value)| {
-        let mut part = crate::encode::url_query(key).into_owned().into_bytes();
-        part.push(b'=');
-        part.extend_from_slice(&value.reveal());
-        part
-    });
-    for (index, part) in parts.chain(added).enumerate() {
-        target.push(if index == 0 { b'?' } else { b'&' });
-        target.extend_from_slice(&part);
+) -> Result<(), Error> {
+    let mut mark = b'?';
+    let mut write = |key: Option<&str>, value: &[u8]| {
+        target.push(std::mem::replace(&mut mark, b'&'));
+        if let Some(key) = key {
+            target.extend_from_slice(crate::encode::url_query(key).as_bytes());
+            target.push(b'=');
+        }
+        target.extend_from_slice(value);
+    };
+    if let Some(own) = own {
+        write(None, own.as_bytes());
     }
+    if let Some(params) = params {
+        write(None, &params.reveal()?);
+    }
+    for (key, value) in added {
+        write(Some(key), &value.reveal()?);
+    }
+    Ok(())
 }
 
 fn query_pairs(query: &str) -> Vec<Pair<'_>> {
@@ -329,7 +347,7 @@ fn attach(headers: &mut HeaderMap, hidden: &[(HeaderName, Text)], auth: &[&Auth]
         }
     }
     for (name, text) in hidden {
-        let value = HeaderValue::from_maybe_shared(text.reveal()).ok().filter(|value| value.to_str().is_ok());
+        let value = HeaderValue::from_maybe_shared(text.reveal()?).ok().filter(|value| value.to_str().is_ok());
         let Some(mut value) = value else {
             let name = text.secrets().next().map_or("", Secret::name);
             return Err(Error::new(Code::SecretAccess)
@@ -345,7 +363,7 @@ fn attach(headers: &mut HeaderMap, hidden: &[(HeaderName, Text)], auth: &[&Auth]
 fn payload(body: &Body, method: &Method, headers: &mut HeaderMap) -> Result<Payload, Error> {
     let payload = match body {
         Body::Empty => Payload::Empty,
-        Body::Text(text) => Payload::Bytes(text.reveal()),
+        Body::Text(text) => Payload::Bytes(text.reveal()?),
         Body::Feed(slot) => Payload::Feed(slot.take().ok_or_else(|| {
             Error::new(Code::InputBody)
                 .with("reason", "the body is an iterator that was sent already and cannot be repeated")

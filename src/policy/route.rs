@@ -15,7 +15,7 @@ pub type Pair<'a> = (Cow<'a, str>, Option<Cow<'a, str>>);
 pub struct Pattern {
     method: String,
     origin: Option<Origin>,
-    segments: Vec<Segment>,
+    path: Path,
     query: Option<Vec<(String, Option<Kind>)>>,
 }
 
@@ -45,21 +45,15 @@ impl Pattern {
             let why = error.details().iter().find(|(key, _)| *key == "reason").map(|(_, why)| why.clone());
             wrong(&why.unwrap_or_default())
         })?;
-        let segments = template
-            .segments()
-            .ok_or_else(|| wrong("two fields share a segment; write one field for the whole segment"))?;
-        let several = |segment: &&Segment| matches!(segment, Segment::Field(Kind::Segments));
-        if segments.iter().filter(several).count() > 1 {
-            return Err(wrong("two fields of type `segments` fit a path in more than one way"));
-        }
-        Ok(Self { method: method.to_owned(), origin, segments, query: template.query().map(<[_]>::to_vec) })
+        let path = Path::of(&template).map_err(wrong)?;
+        Ok(Self { method: method.to_owned(), origin, path, query: template.query().map(<[_]>::to_vec) })
     }
 
     /// Whether it allows this request. `own` says that `origin` is the client's own.
     /// `query` holds keys and decoded values; a secret's value is `None` and fits no type.
     pub fn matches(&self, method: &str, origin: &Origin, own: bool, path: &[Cow<'_, str>], query: &[Pair<'_>]) -> bool {
         let origin_fits = self.origin.as_ref().map_or(own, |wanted| wanted == origin);
-        self.method == method && origin_fits && fits(&self.segments, path) && self.query_fits(query)
+        self.method == method && origin_fits && self.path.fits(path) && self.query_fits(query)
     }
 
     fn query_fits(&self, pairs: &[Pair<'_>]) -> bool {
@@ -70,6 +64,42 @@ impl Pattern {
                 name == key && kind.as_ref().is_none_or(fits)
             })
         })
+    }
+}
+
+/// The paths that a template stands for.
+#[derive(Clone, Debug)]
+pub struct Path(Vec<Segment>);
+
+impl Path {
+    /// Parses a template without a query, such as `/users/{id:int}`; `list` names where it stands.
+    ///
+    /// # Errors
+    /// `ValueError` that quotes the template: it is the programmer's own text.
+    pub fn parse(text: &str, list: &str) -> Result<Self, Error> {
+        let wrong = |why: &str| {
+            Error::new(Code::UsageValue).saying(format!("The path {text:?} in `{list}` is not understood: {why}."))
+        };
+        let template = Template::parse(text).map_err(|_| wrong("it is written as `/users/{id:int}`"))?;
+        if template.query().is_some() {
+            return Err(wrong("it has a query"));
+        }
+        Self::of(&template).map_err(wrong)
+    }
+
+    fn of(template: &Template) -> Result<Self, &'static str> {
+        let segments =
+            template.segments().ok_or("two fields share a segment; write one field for the whole segment")?;
+        let several = |segment: &&Segment| matches!(segment, Segment::Field(Kind::Segments));
+        if segments.iter().filter(several).count() > 1 {
+            return Err("two fields of type `segments` fit a path in more than one way");
+        }
+        Ok(Self(segments))
+    }
+
+    /// Whether these decoded segments are such a path.
+    pub fn fits(&self, path: &[Cow<'_, str>]) -> bool {
+        fits(&self.0, path)
     }
 }
 

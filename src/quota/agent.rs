@@ -166,7 +166,8 @@ impl Serving {
         let stream = self.target.peer.dial(&self.target.settings).await.ok()?;
         let mut login = self.target.login.clone();
         if let Some(password) = &self.target.password {
-            login = login.set_password(password.reveal());
+            password.ready().await.ok()?;
+            login = login.set_password(&**password.reveal().ok()?);
         }
         let config = AsyncConnectionConfig::new().set_response_timeout(Some(DEADLINE));
         let (mut link, driver) = MultiplexedConnection::new_with_config(&login, stream, config).await.ok()?;

@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::Secret;
+use crate::error::Error;
 
 /// How a secret is written where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,18 +61,21 @@ impl Text {
     }
 
     /// The bytes to send. Only what attaches secrets to a judged hop calls this.
-    pub fn reveal(&self) -> Bytes {
+    ///
+    /// # Errors
+    /// As [`Secret::reveal`].
+    pub fn reveal(&self) -> Result<Bytes, Error> {
         if let [Piece::Plain(bytes)] = self.0.as_slice() {
-            return bytes.clone();
+            return Ok(bytes.clone());
         }
         let mut out = BytesMut::new();
         for piece in &self.0 {
             match piece {
                 Piece::Plain(bytes) => out.put_slice(bytes),
-                Piece::Hidden(secret, form) => write(&mut out, secret.reveal(), *form),
+                Piece::Hidden(secret, form) => write(&mut out, &secret.reveal()?, *form),
             }
         }
-        out.freeze()
+        Ok(out.freeze())
     }
 }
 
@@ -108,16 +112,17 @@ impl fmt::Debug for Text {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
     #[test]
     fn a_secret_takes_the_form_of_its_place() {
-        let secret = Secret::new("env:K", "a\"b c\n/é".to_owned().into(), "f".into(), None);
+        let secret = Secret::new("env:K", "a\"b c\n/é".to_owned().into(), "f".into());
         let mut text = Text::plain("x=");
         text.push(Piece::Hidden(secret.clone(), Form::Percent));
-        assert_eq!(text.reveal(), "x=a%22b%20c%0A%2F%C3%A9");
-        assert_eq!(Text::hidden(secret.clone(), Form::Json).reveal(), "a\\\"b c\\u000A/é");
+        assert_eq!(text.reveal().unwrap(), "x=a%22b%20c%0A%2F%C3%A9");
+        assert_eq!(Text::hidden(secret.clone(), Form::Json).reveal().unwrap(), "a\\\"b c\\u000A/é");
         assert_eq!(format!("{:?}", Text::hidden(secret, Form::Raw)), "Text(**********)");
     }
 }

@@ -3,13 +3,16 @@
 use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::clean;
 use crate::error::{Code, Error};
-use crate::secret::Source;
+use crate::fork::Lock;
+use crate::secret::{Bounds, Fault, Renew, Secret, Source, Terms};
 use crate::{encode, redact};
 
 /// Largest file: 64 KiB; keys are shorter.
@@ -56,6 +59,11 @@ impl File {
         }
     }
 
+    fn mark(&self) -> Option<Mark> {
+        let meta = fs::metadata(&self.0).ok()?;
+        Some(Mark { written: meta.modified().ok()?, bytes: meta.len(), id: id(&meta) })
+    }
+
     fn judge(&self, meta: &Metadata) -> Result<(), Error> {
         if !meta.is_file() {
             return Err(self.refused("it is not a regular file"));
@@ -86,6 +94,68 @@ impl Source for File {
         // Some editors begin a file with a byte order mark; no key does.
         clean(text.trim_start_matches('\u{feff}')).ok_or_else(|| self.missing("is empty"))
     }
+}
+
+/// How often a file that is in use is looked at. Kubernetes takes up to a minute to swap a mounted secret.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long the last value serves while the file is missing or empty: whoever writes it anew needs a moment.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// The secret in the file at `path`, read now and again when the file changes: its directory may be a mount whose files are
+/// links that are swapped (Kubernetes' `..data`), so it is the file behind the links that is looked at.
+pub(super) fn open(source: &str, path: &str, bounds: Option<Arc<dyn Bounds>>) -> Result<Secret, Error> {
+    let watch = Watch { file: File::parse(path)?, seen: Lock::new(None) };
+    let (value, seen) = (watch.file.read()?, watch.file.mark());
+    *watch.seen.lock() = seen;
+    let secret = Secret::moving(source, Terms { ttl: LOOK, max_stale: GRACE }, Arc::new(watch), bounds);
+    secret.finish(Ok(super::found_in(value)));
+    Ok(secret)
+}
+
+/// Reads a file again once it is another one.
+struct Watch {
+    file: File,
+    seen: Lock<Option<Mark>>,
+}
+
+/// What tells a file from its replacement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark {
+    written: SystemTime,
+    bytes: u64,
+    id: (u64, u64),
+}
+
+impl Renew for Watch {
+    fn is_immediate(&self) -> bool {
+        true
+    }
+
+    fn start(&self, secret: &Secret) -> Result<(), Error> {
+        let now = self.file.mark();
+        let same = now.is_some() && *self.seen.lock() == now;
+        if same && secret.confirm() {
+            return Ok(());
+        }
+        let result = self.file.read();
+        let passing = result.as_ref().is_err_and(|error| error.code() == Code::SecretNotFound);
+        if result.is_ok() {
+            *self.seen.lock() = now;
+        }
+        secret.finish(result.map(super::found_in).map_err(|error| Fault { error, passing }));
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn id(meta: &Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt;
+    (meta.dev(), meta.ino())
+}
+
+#[cfg(not(unix))]
+fn id(_meta: &Metadata) -> (u64, u64) {
+    (0, 0)
 }
 
 #[cfg(unix)]

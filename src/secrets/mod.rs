@@ -1,39 +1,111 @@
-//! Where secrets come from: environment variables and files. An error names the source, never a value or a neighbour.
+//! Where secrets come from: the environment, files, secret managers. An error names the source, never a value or a neighbour.
 
+pub mod caller;
 mod env;
 mod file;
+mod keeper;
+mod place;
 
+pub use caller::{Answer, Ask, Caller, Reach};
 pub use env::{ProxyVariable, proxy, proxy_is_set};
+pub use keeper::{Fetch, Fetching};
+pub use place::Place;
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use crate::error::{Code, Error};
-use crate::policy::hosts::HostRule;
+use crate::policy::bounds::{Bounds, Given};
 use crate::redact;
-use crate::secret::{Secret, Source};
+use crate::secret::{self, Fault, Found, Secret, Source, Terms, Version};
 
-/// Sources that only a later version reads.
-const REMOTE: [&str; 4] = ["aws-sm:", "gcp-sm:", "azure-kv:", "vault:"];
+/// Sources that are secret managers.
+const REMOTE: [&str; 4] = ["aws-sm", "gcp-sm", "azure-kv", "vault"];
 
-/// Loads `env:NAME` or `file:/path` at once; `hosts` are the hosts that the secret may be sent to.
+/// How long a value of a manager serves before it is read again: five minutes, so that a rotated key is in use within them.
+pub const TTL: Duration = Duration::from_secs(300);
+/// How much longer while the manager is out of reach: an hour, which outlasts most outages and few revocations.
+pub const MAX_STALE: Duration = Duration::from_secs(3600);
+
+/// What a secret is made of.
+#[derive(Default)]
+pub struct Wish {
+    /// Where it may be used.
+    pub given: Given,
+    /// How long values serve; [`TTL`] and [`MAX_STALE`] unless given.
+    pub terms: Option<Terms>,
+    /// How its manager is reached, where the source is one.
+    pub provider: Option<Arc<dyn Provider>>,
+}
+
+/// A secret manager, and how to prove who asks.
+pub trait Provider: Send + Sync {
+    /// The scheme of its sources, such as `vault`.
+    fn scheme(&self) -> &'static str;
+
+    /// The parameters that its sources take, such as `field`.
+    fn params(&self) -> &'static [&'static str];
+
+    /// What reads the secret at `place`. Opens no connection.
+    ///
+    /// # Errors
+    /// `ValueError` for a place that it cannot have; nothing of it is repeated.
+    fn open(&self, place: &Place) -> Result<Arc<dyn Fetch>, Error>;
+}
+
+/// Loads `env:NAME` or `file:/path` at once; what stands in a manager is read when it is first needed.
 ///
 /// # Errors
 /// `SecretNotFoundError` when the source is unset or empty, `SecretAccessError` when it cannot be read, `ValueError` for a
 /// source that is not understood; its text is not repeated, for it may be a pasted key.
-pub fn load(source: &str, hosts: Option<Vec<String>>) -> Result<Secret, Error> {
-    let found: Box<dyn Source> = if let Some(name) = source.strip_prefix("env:") {
-        Box::new(env::Variable::parse(name)?)
+pub fn load(source: &str, wish: Wish) -> Result<Secret, Error> {
+    let scheme = source.split(':').next().unwrap_or("");
+    if REMOTE.contains(&scheme) {
+        return remote(source, scheme, wish);
+    }
+    if wish.provider.is_some() {
+        return Err(unknown("`provider` belongs to a source such as `vault:…`."));
+    }
+    let bounds = bounds(wish.given)?;
+    if let Some(name) = source.strip_prefix("env:") {
+        let value = env::Variable::parse(name)?.read()?;
+        Ok(wrap(source, value, None).bound(bounds))
     } else if let Some(path) = source.strip_prefix("file:") {
-        Box::new(file::File::parse(path)?)
+        file::open(source, path, bounds)
     } else {
-        return Err(unknown(source));
+        Err(unknown("A secret source must start with `env:`, `file:`, `aws-sm:`, `gcp-sm:`, `azure-kv:` or `vault:`."))
+    }
+}
+
+fn remote(source: &str, scheme: &str, wish: Wish) -> Result<Secret, Error> {
+    let Some(provider) = wish.provider else {
+        return Err(Error::new(Code::UsageValue)
+            .saying(format!("A secret from `{scheme}:` needs `provider=`, which says where the manager is."))
+            .hint("provider=botsec.Vault(…), Aws(…), Gcp(…) or Azure(…); from_env() takes the usual variables"));
     };
-    check(hosts.as_deref())?;
-    Ok(wrap(source, found.read()?, hosts))
+    if provider.scheme() != scheme {
+        return Err(unknown("The provider is one for another kind of source."));
+    }
+    let place = Place::parse(source, provider.params())?;
+    let fetch = provider.open(&place)?;
+    let bounds = bounds(wish.given)?;
+    // The parameters may say more than a name should: a secret's name is its place.
+    Ok(kept(&format!("{scheme}:{}", place.path), fetch, wish.terms, bounds))
+}
+
+/// A secret that is fetched on the keeper's thread.
+pub fn kept(
+    name: &str,
+    fetch: Arc<dyn Fetch>,
+    terms: Option<Terms>,
+    bounds: Option<Arc<dyn secret::Bounds>>,
+) -> Secret {
+    let terms = terms.unwrap_or(Terms { ttl: TTL, max_stale: MAX_STALE });
+    Secret::moving(name, terms, Arc::new(keeper::Keeper::new(fetch)), bounds)
 }
 
 /// Wraps a value that is already at hand; `name` stands for it wherever it is printed.
@@ -42,11 +114,29 @@ pub fn load(source: &str, hosts: Option<Vec<String>>) -> Result<Secret, Error> {
 /// `SecretNotFoundError` for an empty value; those of the hosts as in [`load`].
 pub fn from_value(name: &str, value: String, hosts: Option<Vec<String>>) -> Result<Secret, Error> {
     let value = Zeroizing::new(value);
-    check(hosts.as_deref())?;
+    let bounds = bounds(Given { hosts, ..Given::default() })?;
     match clean(&value) {
-        Some(value) => Ok(wrap(name, value, hosts)),
+        Some(value) => Ok(wrap(name, value, None).bound(bounds)),
         None => Err(Error::new(Code::SecretNotFound).saying("The value of a secret is empty.")),
     }
+}
+
+/// A value as a manager gave it, known to the redactor from here on.
+///
+/// # Errors
+/// `SecretNotFoundError` for an empty value.
+pub fn found(value: &str, label: Option<String>, lifetime: Option<Duration>) -> Result<Found, Fault> {
+    match clean(value) {
+        Some(value) => Ok(Found { version: version(value, label), lifetime }),
+        None => {
+            Err(Fault { error: Error::new(Code::SecretNotFound).with("reason", "the value is empty"), passing: false })
+        }
+    }
+}
+
+/// A value as it was read.
+fn found_in(value: SecretString) -> Found {
+    Found { version: version(value, None), lifetime: None }
 }
 
 /// The value without the line end that editors and shells leave; `None` when nothing but white space remains. Other white
@@ -56,15 +146,19 @@ fn clean(text: &str) -> Option<SecretString> {
     if value.trim().is_empty() { None } else { Some(value.to_owned().into()) }
 }
 
-fn check(hosts: Option<&[String]>) -> Result<(), Error> {
-    hosts.unwrap_or_default().iter().try_for_each(|host| HostRule::parse(host).map(drop))
+fn bounds(given: Given) -> Result<Option<Arc<dyn secret::Bounds>>, Error> {
+    Ok(Bounds::parse(given)?.map(|bounds| Arc::new(bounds) as Arc<dyn secret::Bounds>))
 }
 
-/// The one place where a value becomes a secret: known to the redactor before anybody can print it.
-fn wrap(name: &str, value: SecretString, hosts: Option<Vec<String>>) -> Secret {
+/// The one place where a value becomes a version: known to the redactor before anybody can print it.
+fn version(value: SecretString, label: Option<String>) -> Version {
     redact::register(value.expose_secret());
     let print = fingerprint(value.expose_secret());
-    Secret::new(name, value, print, hosts)
+    Version::new(value, label, print)
+}
+
+fn wrap(name: &str, value: SecretString, label: Option<String>) -> Secret {
+    Secret::fixed(name, version(value, label))
 }
 
 /// A keyed hash: equal for equal values within this process, useless outside it.
@@ -73,15 +167,10 @@ fn fingerprint(value: &str) -> String {
     format!("{:016x}", KEY.get_or_init(RandomState::new).hash_one(value))
 }
 
-fn unknown(source: &str) -> Error {
-    match REMOTE.into_iter().find(|scheme| source.starts_with(scheme)) {
-        Some(scheme) => Error::new(Code::SecretAccess)
-            .saying(format!("Secrets from `{scheme}` are not available in this version."))
-            .hint("load the value into an environment variable or a file"),
-        None => Error::new(Code::UsageValue)
-            .saying("A secret source must start with `env:` or `file:`.")
-            .hint("put the key into an environment variable and write env:ITS_NAME; a key in source code stays in its history"),
-    }
+fn unknown(said: &str) -> Error {
+    Error::new(Code::UsageValue).saying(said).hint(
+        "put the key into an environment variable and write env:ITS_NAME; a key in source code stays in its history",
+    )
 }
 
 #[cfg(test)]

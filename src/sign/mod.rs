@@ -1,9 +1,13 @@
 //! Says which secret goes where in a request: header, query or path. Pure: nothing is sent or revealed here.
 
+use std::sync::Arc;
+
 use http::{HeaderName, HeaderValue};
 
 use crate::error::{Code, Error};
-use crate::secret::{Form, Piece, Secret, Text};
+use crate::fork::Lock;
+use crate::redact;
+use crate::secret::{Form, Piece, Secret, Text, Version};
 use base64::Engine;
 
 /// One way to prove who the bot is.
@@ -12,7 +16,7 @@ pub enum Auth {
     /// `Authorization: Bearer …`.
     Bearer(Secret),
     /// `Authorization: Basic …` of user and password.
-    Basic(String, Secret),
+    Basic(Arc<User>, Secret),
     /// A header of the API's own, such as `X-Api-Key`, with an optional prefix.
     Header(HeaderName, String, Secret),
     /// A query parameter.
@@ -23,7 +27,36 @@ pub enum Auth {
     Outside(usize),
 }
 
+/// The user of a password, and the password's version whose pair the redactor knows.
+#[derive(Debug)]
+pub struct User {
+    name: String,
+    known: Lock<String>,
+}
+
+impl User {
+    /// The two as `Basic` sends them (RFC 7617 §2), which the redactor knows from here on.
+    fn pair(&self, password: &Version) -> String {
+        let new = *self.known.lock() != password.fingerprint();
+        if new {
+            redact::register_pair(&self.name, password);
+            password.fingerprint().clone_into(&mut self.known.lock());
+        }
+        let pair = zeroize::Zeroizing::new(format!("{}:{}", self.name, &**password));
+        format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair.as_bytes()))
+    }
+}
+
 impl Auth {
+    /// User and password.
+    pub fn basic(user: impl Into<String>, password: Secret) -> Self {
+        let user = User { name: user.into(), known: Lock::default() };
+        if let Ok(version) = password.reveal() {
+            drop(user.pair(&version));
+        }
+        Self::Basic(Arc::new(user), password)
+    }
+
     /// The secret it uses; a signer outside keeps its own.
     pub fn secret(&self) -> Option<&Secret> {
         match self {
@@ -33,6 +66,19 @@ impl Auth {
             | Self::Query(_, secret)
             | Self::Path(_, secret) => Some(secret),
             Self::Outside(_) => None,
+        }
+    }
+
+    /// The same proof with another secret.
+    #[must_use]
+    pub fn with_secret(&self, secret: Secret) -> Self {
+        match self {
+            Self::Bearer(_) => Self::Bearer(secret),
+            Self::Basic(user, _) => Self::Basic(user.clone(), secret),
+            Self::Header(name, prefix, _) => Self::Header(name.clone(), prefix.clone(), secret),
+            Self::Query(key, _) => Self::Query(key.clone(), secret),
+            Self::Path(template, _) => Self::Path(template.clone(), secret),
+            Self::Outside(index) => Self::Outside(*index),
         }
     }
 
@@ -72,9 +118,9 @@ impl Auth {
     /// `SecretAccessError` when the secret holds what no header may hold.
     pub fn header_value(&self) -> Result<Option<(HeaderName, HeaderValue)>, Error> {
         let (name, text) = match self {
-            Self::Bearer(secret) => (http::header::AUTHORIZATION, format!("Bearer {}", secret.reveal())),
-            Self::Basic(user, secret) => (http::header::AUTHORIZATION, basic(user, secret)),
-            Self::Header(name, prefix, secret) => (name.clone(), format!("{prefix}{}", secret.reveal())),
+            Self::Bearer(secret) => (http::header::AUTHORIZATION, format!("Bearer {}", &**secret.reveal()?)),
+            Self::Basic(user, secret) => (http::header::AUTHORIZATION, user.pair(&*secret.reveal()?)),
+            Self::Header(name, prefix, secret) => (name.clone(), format!("{prefix}{}", &**secret.reveal()?)),
             Self::Query(..) | Self::Path(..) | Self::Outside(_) => return Ok(None),
         };
         let value =
@@ -98,21 +144,19 @@ impl Auth {
     }
 
     /// The path prefix it puts before the API's path.
-    pub fn prefix(&self) -> Option<Text> {
-        let Self::Path(template, secret) = self else { return None };
-        let (before, after) = template.split_once("{token}")?;
+    ///
+    /// # Errors
+    /// As [`Secret::reveal`].
+    pub fn prefix(&self) -> Result<Option<Text>, Error> {
+        let Self::Path(template, secret) = self else { return Ok(None) };
+        let Some((before, after)) = template.split_once("{token}") else { return Ok(None) };
         let mut text = Text::plain(before.to_owned());
         // A Telegram token holds a colon, which a path segment may hold as it is; its server does not decode `%3A`.
-        let plain = secret.reveal().bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~:@".contains(&b));
+        let plain = secret.reveal()?.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~:@".contains(&b));
         text.push(Piece::Hidden(secret.clone(), if plain { Form::Raw } else { Form::Percent }));
         text.push(Piece::Plain(after.to_owned().into()));
-        Some(text)
+        Ok(Some(text))
     }
-}
-
-fn basic(user: &str, secret: &Secret) -> String {
-    let pair = zeroize::Zeroizing::new(format!("{user}:{}", secret.reveal()));
-    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair.as_bytes()))
 }
 
 #[cfg(test)]
@@ -121,14 +165,14 @@ mod tests {
     use super::*;
 
     fn secret(value: &str) -> Secret {
-        Secret::new("env:K", value.to_owned().into(), "f".into(), None)
+        Secret::new("env:K", value.to_owned().into(), "f".into())
     }
 
     #[test]
     fn each_kind_writes_what_its_rfc_says() {
         let of = |auth: Auth| auth.header_value().unwrap().unwrap().1.to_str().unwrap().to_owned();
         assert_eq!(of(Auth::Bearer(secret("abc"))), "Bearer abc");
-        assert_eq!(of(Auth::Basic("Aladdin".into(), secret("open sesame"))), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        assert_eq!(of(Auth::basic("Aladdin", secret("open sesame"))), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
         assert_eq!(of(Auth::header("Authorization", "Bot ", secret("t")).unwrap()), "Bot t");
     }
 
@@ -141,7 +185,8 @@ mod tests {
 
     #[test]
     fn a_token_keeps_its_colon_and_loses_everything_that_could_leave_its_segment() {
-        let text = |token| Auth::path("/bot{token}", secret(token)).unwrap().prefix().unwrap().reveal();
+        let text =
+            |token| Auth::path("/bot{token}", secret(token)).unwrap().prefix().unwrap().unwrap().reveal().unwrap();
         assert_eq!(text("12:ab"), "/bot12:ab");
         assert_eq!(text("a/../b?c"), "/bota%2F..%2Fb%3Fc");
         assert!(Auth::path("/bot{token}{token}", secret("x")).is_err());

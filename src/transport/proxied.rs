@@ -78,7 +78,7 @@ pub(super) fn build(settings: &Settings, proxy: &Proxy) -> Result<reqwest::Clien
     let setup = |_| Error::new(Code::TransportTlsSetup).saying("The proxy configuration cannot be used.");
     let mut route = reqwest::Proxy::https(&proxy.url).map_err(setup)?;
     if let Some((user, secret)) = &proxy.auth {
-        route = route.basic_auth(user, secret.reveal());
+        route = route.basic_auth(user, &secret.reveal()?);
     }
     let mut tls = settings.tls.config();
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];

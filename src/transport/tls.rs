@@ -193,7 +193,7 @@ impl Tls {
         // The reader's own words could quote the key, so they are not told.
         let unusable =
             || setup(format!("The secret `{}` is not the PEM private key of the client certificate.", key.name()));
-        let key = PrivateKeyDer::from_pem_slice(key.reveal().as_bytes()).map_err(|_| unusable())?;
+        let key = PrivateKeyDer::from_pem_slice(key.reveal()?.as_bytes()).map_err(|_| unusable())?;
         builder.with_client_auth_cert(chain, key).map_err(|_| unusable())
     }
 }

@@ -170,6 +170,16 @@ impl ValidRequest {
         &self.label
     }
 
+    /// Every secret in it.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        let body = match &self.body {
+            Body::Text(text) => Some(text),
+            Body::Empty | Body::Feed(_) => None,
+        };
+        let texts = self.hidden.iter().map(|(_, text)| text).chain(self.query.as_ref()).chain(body);
+        texts.flat_map(Text::secrets)
+    }
+
     /// The query, encoded, secrets not yet resolved.
     pub fn query(&self) -> Option<&Text> {
         self.query.as_ref()

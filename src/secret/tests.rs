@@ -1,0 +1,91 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+
+#[test]
+fn a_secret_prints_its_name_and_never_its_value() {
+    let value = format!("v{}", 123_456_789);
+    let secret = Secret::new("env:KEY", value.clone().into(), "f".into());
+    assert_eq!(format!("{secret:?}"), "Secret('env:KEY', **********)");
+    assert!(!format!("{:?} {:?}", Some(&secret), secret.reveal().unwrap()).contains(&value));
+    assert!(secret.same_as(&secret.clone()));
+}
+
+/// Hands out numbered values when it is told to.
+struct Script(Lock<Vec<Result<&'static str, bool>>>);
+
+impl Renew for Script {
+    fn start(&self, secret: &Secret) -> Result<(), Error> {
+        let next = self.0.lock().pop();
+        let result = match next {
+            Some(Ok(value)) => {
+                let version = Version::new(value.to_owned().into(), Some(value.to_owned()), value.to_owned());
+                Ok(Found { version, lifetime: None })
+            }
+            Some(Err(passing)) => Err(Fault { error: Error::new(Code::SecretNotFound), passing }),
+            None => return Err(Error::new(Code::Internal)),
+        };
+        secret.finish(result);
+        Ok(())
+    }
+}
+
+fn scripted(mut script: Vec<Result<&'static str, bool>>) -> Secret {
+    script.reverse();
+    let terms = Terms { ttl: Duration::from_secs(100), max_stale: Duration::from_secs(100) };
+    Secret::moving("test:x", terms, Arc::new(Script(Lock::new(script))), None)
+}
+
+fn now<T>(work: impl Future<Output = T>) -> T {
+    match std::pin::pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => unreachable!("nothing waits here"),
+    }
+}
+
+#[test]
+fn nothing_is_read_before_it_is_needed() {
+    let secret = scripted(vec![Ok("a")]);
+    assert_eq!(secret.reveal().unwrap_err().code(), Code::SecretAccess);
+    assert!(secret.version().is_none() && secret.fingerprint().is_empty());
+    now(secret.ready()).unwrap();
+    assert_eq!((&**secret.reveal().unwrap(), secret.version().as_deref()), ("a", Some("a")));
+}
+
+#[test]
+fn a_refused_value_is_read_once_more_and_only_another_one_helps() {
+    let secret = scripted(vec![Ok("a"), Ok("a")]);
+    now(secret.ready()).unwrap();
+    assert!(!now(secret.renewed("a")).unwrap());
+    let secret = scripted(vec![Ok("a"), Ok("b")]);
+    now(secret.ready()).unwrap();
+    assert!(now(secret.renewed("a")).unwrap());
+    // Whoever comes later with the old value learns so without another reading.
+    assert!(now(secret.renewed("a")).unwrap());
+    assert_eq!(secret.take_rotations().len(), 1);
+}
+
+#[test]
+fn a_refresh_tells_of_a_failure_while_the_old_value_serves() {
+    let secret = scripted(vec![Ok("a"), Err(true), Err(false)]);
+    now(secret.ready()).unwrap();
+    assert!(now(secret.refresh()).is_err());
+    assert_eq!(&**secret.reveal().unwrap(), "a");
+    assert!(now(secret.refresh()).is_err());
+    assert_eq!(secret.reveal().unwrap_err().code(), Code::SecretNotFound);
+}
+
+#[test]
+fn a_reader_that_cannot_begin_leaves_nobody_waiting() {
+    let secret = scripted(vec![]);
+    assert_eq!(now(secret.ready()).unwrap_err().code(), Code::Internal);
+}
+
+#[test]
+fn what_rotates_keeps_its_identity() {
+    let secret = scripted(vec![Ok("a"), Ok("b")]);
+    let (identity, tag) = (secret.identity(), secret.shared_tag());
+    now(secret.ready()).unwrap();
+    now(secret.refresh()).unwrap();
+    assert_eq!((secret.identity(), secret.shared_tag()), (identity, tag));
+}

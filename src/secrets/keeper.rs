@@ -1,0 +1,167 @@
+//! The thread on which secrets are fetched, by one reader for all clients. It starts with the first secret of a manager and ends
+//! with the last.
+//!
+//! It never attaches to the interpreter.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+use std::{io, mem, thread};
+
+use futures_util::future::{Either, select};
+use tokio::runtime::Builder;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{sleep, timeout};
+
+use crate::clock;
+use crate::error::{Code, Error};
+use crate::fork::{Lock, epoch};
+use crate::secret::{Faint, Fault, Found, Renew, Secret};
+
+/// Longest time that one reading may take, logins and repeats included.
+const LIMIT: Duration = Duration::from_secs(30);
+/// Readings that may wait for the thread; it hands each on at once.
+const MOST: usize = 4096;
+
+/// What a fetch ends in.
+pub type Fetching = Pin<Box<dyn Future<Output = Result<Found, Fault>> + Send>>;
+
+/// Fetches the current value of one secret. Runs on the keeper's thread.
+pub trait Fetch: Send + Sync + 'static {
+    /// Asks the source.
+    fn fetch(&self) -> Fetching;
+
+    /// Asks for the value before the current one, where the source keeps it; `None` where it does not.
+    fn fetch_previous(&self) -> Option<Fetching> {
+        None
+    }
+}
+
+struct Running {
+    jobs: mpsc::Sender<Job>,
+    epoch: u64,
+    end: oneshot::Sender<()>,
+}
+
+type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+static RUNNING: Lock<Option<Running>> = Lock::new(None);
+/// How many such threads were started: connections belong to one of them.
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+/// Secrets that need the thread. With the last one it ends.
+static USERS: AtomicUsize = AtomicUsize::new(0);
+
+/// Has a secret fetched on the keeper's thread.
+pub(super) struct Keeper {
+    fetch: Arc<dyn Fetch>,
+    _stay: Stay,
+}
+
+impl Keeper {
+    pub(super) fn new(fetch: Arc<dyn Fetch>) -> Self {
+        Self { fetch, _stay: Stay::claim() }
+    }
+}
+
+impl Renew for Keeper {
+    fn start(&self, secret: &Secret) -> Result<(), Error> {
+        run(read(self.fetch.clone(), secret.faint()))
+    }
+
+    fn previous(&self) -> Option<crate::secret::Previous> {
+        // Asked on the keeper's thread, where its connections live; the answer comes over a channel.
+        let fetch = self.fetch.clone();
+        let (reply, answer) = oneshot::channel();
+        let asking = fetch.fetch_previous()?;
+        let job = async move {
+            let found = timeout(LIMIT, asking).await.ok().and_then(Result::ok);
+            let _ = reply.send(found.map(|found| found.version));
+        };
+        run(job).ok()?;
+        Some(Box::pin(async move { answer.await.ok().flatten() }))
+    }
+}
+
+async fn read(fetch: Arc<dyn Fetch>, faint: Faint) {
+    let slow = || Fault { error: Error::new(Code::SecretAccess).with("reason", "no answer in time"), passing: true };
+    let result = timeout(LIMIT, fetch.fetch()).await.unwrap_or_else(|_| Err(slow()));
+    let next = faint.get().and_then(|secret| secret.finish(result));
+    // Under a test's clock time moves in leaps; whoever uses the secret then finds it due.
+    let Some(next) = next.filter(|_| !clock::is_faked()) else { return };
+    sleep(next).await;
+    if let Some(secret) = faint.get() {
+        secret.renew_if_due();
+    }
+}
+
+fn run(job: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+    let failed = |reason: &str| Error::new(Code::SecretAccess).with("reason", reason.to_owned());
+    let known = {
+        let held = RUNNING.lock();
+        let alive = held.as_ref().filter(|running| running.epoch == epoch() && !running.jobs.is_closed());
+        alive.map(|running| running.jobs.clone())
+    };
+    let jobs = match known {
+        Some(jobs) => jobs,
+        None => {
+            let running = start().map_err(|error| failed(&error.kind().to_string()))?;
+            let jobs = running.jobs.clone();
+            // What belonged to the parent of a fork is forgotten, not dropped. Of two that started at once one ends again.
+            let old = RUNNING.lock().replace(running);
+            match old {
+                Some(old) if old.epoch != epoch() => mem::forget(old),
+                old => drop(old),
+            }
+            jobs
+        }
+    };
+    jobs.try_send(Box::pin(job)).map_err(|_| failed("too many secrets are read at once"))
+}
+
+/// Which thread runs now.
+pub(super) fn generation() -> u64 {
+    GENERATION.load(Ordering::Acquire)
+}
+
+fn start() -> io::Result<Running> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let (jobs, mut inbox) = mpsc::channel::<Job>(MOST);
+    let (end, ended) = oneshot::channel::<()>();
+    thread::Builder::new().name("botsec-secrets".to_owned()).spawn(move || {
+        runtime.block_on(async move {
+            let mut ended = pin!(ended);
+            while let Either::Right((Some(job), _)) = select(ended.as_mut(), pin!(inbox.recv())).await {
+                drop(tokio::spawn(job));
+            }
+        });
+        runtime.shutdown_background();
+    })?;
+    GENERATION.fetch_add(1, Ordering::AcqRel);
+    Ok(Running { jobs, epoch: epoch(), end })
+}
+
+/// A secret's claim on the thread.
+struct Stay;
+
+impl Stay {
+    fn claim() -> Self {
+        USERS.fetch_add(1, Ordering::AcqRel);
+        Self
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        if USERS.fetch_sub(1, Ordering::AcqRel) > 1 {
+            return;
+        }
+        let last = RUNNING.lock().take();
+        match last {
+            Some(running) if running.epoch == epoch() => drop(running.end.send(())),
+            // The child of a fork: its parent's thread is not here.
+            other => mem::forget(other),
+        }
+    }
+}
