@@ -22,6 +22,7 @@ mod iana;
 pub mod networks;
 mod permit;
 pub mod route;
+mod signing;
 
 pub use address::Blocked;
 pub use networks::Networks;

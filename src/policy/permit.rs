@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::hosts::HostRule;
 use super::route::Pair;
-use super::{Policy, Scope};
+use super::{Policy, Scope, signing};
 use crate::error::{Code, Error};
 use crate::secret::{Secret, Text};
 use crate::sign::Auth;
@@ -84,6 +84,11 @@ impl PermittedRequest {
         Ok(())
     }
 
+    /// Header fields to add to, for the signers of this crate.
+    pub(super) fn headers_mut(&mut self) -> &mut HeaderMap {
+        &mut self.headers
+    }
+
     /// Method, target, header fields and body, for the transport.
     pub(crate) fn into_parts(self) -> (Method, Uri, HeaderMap, Payload) {
         (self.method, self.uri, self.headers, self.payload)
@@ -110,6 +115,7 @@ impl Policy {
         self.judge_route(request.method().as_str(), origin, Some(path), &pairs)?;
         self.judge_leaves(request, origin)?;
         let bound: Vec<&Auth> = auth.iter().filter(|auth| self.is_bound(auth, origin)).collect();
+        signing::judge_body(request.body(), &bound)?;
 
         let mut target = Vec::with_capacity(64);
         target.extend_from_slice(base.trim_end_matches('/').as_bytes());
@@ -237,7 +243,7 @@ impl Policy {
     }
 
     /// Whether the secret may go to `origin`: the client's own, or one that the secret names.
-    fn may_go(&self, secret: &Secret, origin: &Origin) -> bool {
+    pub(super) fn may_go(&self, secret: &Secret, origin: &Origin) -> bool {
         match secret.hosts() {
             None => self.origin() == Some(origin),
             Some(hosts) => hosts.iter().any(|host| HostRule::parse(host).is_ok_and(|rule| rule.permits(origin))),
@@ -245,9 +251,9 @@ impl Policy {
     }
 
     fn is_bound(&self, auth: &Auth, origin: &Origin) -> bool {
-        match auth.secret() {
-            Some(secret) => self.may_go(secret, origin),
-            None => self.origin() == Some(origin),
+        match auth {
+            Auth::Outside(_) => self.origin() == Some(origin),
+            auth => auth.secrets().all(|secret| self.may_go(secret, origin)),
         }
     }
 
@@ -273,7 +279,7 @@ impl Policy {
     /// `HostNotAllowedError` naming the secret's source and the host.
     pub fn judge_call_auth(&self, auth: &[Auth], request: &ValidRequest) -> Result<(), Error> {
         let (origin, ..) = self.locate(request)?;
-        match auth.iter().filter(|auth| !self.is_bound(auth, origin)).find_map(Auth::secret) {
+        match auth.iter().flat_map(Auth::secrets).find(|secret| !self.may_go(secret, origin)) {
             None => Ok(()),
             Some(secret) => Err(Error::new(Code::SecretHostNotAllowed)
                 .with("secret", secret.name())
