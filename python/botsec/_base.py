@@ -10,14 +10,29 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from typing import IO, Any, Literal, Self, TypeAlias
 
-    from botsec._core import ApiKey, Basic, Bearer, PathToken, Proxy, Response, Retry, Secret, Throttle, Timeout, Tls
+    from botsec._core import (
+        ApiKey,
+        AwsSigV4,
+        Basic,
+        Bearer,
+        HmacSigner,
+        HttpSignature,
+        PathToken,
+        Proxy,
+        Response,
+        Retry,
+        Secret,
+        Throttle,
+        Timeout,
+        Tls,
+    )
 
     Scalar: TypeAlias = str | int | float | bool | Secret | None
     Params: TypeAlias = Mapping[str, Scalar | Sequence[Scalar]] | Sequence[tuple[str, Scalar]]
     Headers: TypeAlias = Mapping[str, str | Secret]
     Content: TypeAlias = bytes | bytearray | memoryview | str | IO[bytes] | Iterable[bytes] | AsyncIterable[bytes]
     Files: TypeAlias = Mapping[str, Any]
-    Auth: TypeAlias = Bearer | Basic | ApiKey | PathToken | Any | Sequence[Any]
+    Auth: TypeAlias = Bearer | Basic | ApiKey | PathToken | HmacSigner | HttpSignature | AwsSigV4 | Any | Sequence[Any]
     Check: TypeAlias = bool | Callable[[Response], object]
     Priority: TypeAlias = Literal["interactive", "normal", "bulk"]
     Progress: TypeAlias = Callable[[int, int | None], object]
@@ -77,7 +92,8 @@ class Base:
 
         Args:
             base_url: Where the client belongs, such as `"https://api.example.com/v1"`. None needs `hosts`.
-            auth: `Bearer`, `Basic`, `ApiKey`, `PathToken`, an object with `sign(request)`, or a list of them.
+            auth: `Bearer`, `Basic`, `ApiKey`, `PathToken`, `HmacSigner`, `HttpSignature`, `AwsSigV4`, an object with
+                `sign(request)`, or a list of them.
             allow: Routes that may be used, such as `["GET /users/{id:int}"]`; None allows all of the hosts'.
             hosts: Further hosts, such as `["cdn.example.com", "*.example.org"]`.
             networks: Networks that are not public: `"loopback"`, `"private"` or CIDR texts for the base URL's host,

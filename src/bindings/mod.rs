@@ -18,6 +18,7 @@ mod pending;
 mod proxy;
 mod response;
 mod secret;
+mod sign;
 mod store;
 mod throttle;
 mod tls;
@@ -48,6 +49,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<drive::bridge::Bridge>()?;
     module.add_class::<drive::promise::Promise>()?;
     auth::register(module)?;
+    sign::register(module)?;
     options::register(module)?;
     throttle::register(module)?;
     module.add_class::<store::Redis>()?;
