@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
     from botsec._core import (
         ApiKey,
+        AwsSigV4,
         Basic,
         Bearer,
+        HmacSigner,
+        HttpSignature,
         PathToken,
         Proxy,
         Response,
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     Headers: TypeAlias = Mapping[str, str | Secret]
     Content: TypeAlias = bytes | bytearray | memoryview | str | IO[bytes] | Iterable[bytes] | AsyncIterable[bytes]
     Files: TypeAlias = Mapping[str, Any]
-    Auth: TypeAlias = Bearer | Basic | ApiKey | PathToken | Any | Sequence[Any]
+    Auth: TypeAlias = Bearer | Basic | ApiKey | PathToken | HmacSigner | HttpSignature | AwsSigV4 | Any | Sequence[Any]
     Check: TypeAlias = bool | Callable[[Response], object]
     Priority: TypeAlias = Literal["interactive", "normal", "bulk"]
     Progress: TypeAlias = Callable[[int, int | None], object]
@@ -164,7 +167,8 @@ class Base:
 
         Args:
             base_url: Where the client belongs, such as `"https://api.example.com/v1"`. None needs `hosts`.
-            auth: `Bearer`, `Basic`, `ApiKey`, `PathToken`, an object with `sign(request)`, or a list of them.
+            auth: `Bearer`, `Basic`, `ApiKey`, `PathToken`, `HmacSigner`, `HttpSignature`, `AwsSigV4`, an object with
+                `sign(request)`, or a list of them.
             allow: Routes that may be used, such as `["GET /users/{id:int}"]`; None allows all of the hosts'.
             hosts: Further hosts, such as `["cdn.example.com", "*.example.org"]`.
             networks: Networks that are not public: `"loopback"`, `"private"` or CIDR texts for the base URL's host,

@@ -11,12 +11,15 @@ from botsec._stream import ServerSentEvent
 
 __all__ = [
     "ApiKey",
+    "AwsSigV4",
     "Basic",
     "Bearer",
     "Bridge",
     "Client",
     "Granted",
     "Headers",
+    "HmacSigner",
+    "HttpSignature",
     "PathToken",
     "PendingCall",
     "PendingChunk",
@@ -125,6 +128,58 @@ class ApiKey:
 @final
 class PathToken:
     def __new__(cls, secret: Secret, *, template: str = "/bot{token}") -> Self: ...
+
+@final
+class HmacSigner:
+    def __new__(
+        cls,
+        secret: Secret,
+        *,
+        header: str = "X-Signature",
+        prefix: str = "",
+        layout: str | None = None,
+        content: str | None = None,
+        key_id: str | None = None,
+        key_id_header: str | None = None,
+        timestamp_header: str | None = "X-Timestamp",
+        nonce_header: str | None = "X-Nonce",
+        timestamp_format: Literal["unix", "unix_ms", "iso8601"] = "unix",
+        digest: Literal["sha256", "sha512"] = "sha256",
+        encoding: Literal["hex", "base64"] = "hex",
+        key_encoding: Literal["raw", "hex", "base64"] = "raw",
+    ) -> Self: ...
+
+@final
+class HttpSignature:
+    def __new__(
+        cls,
+        secret: Secret,
+        *,
+        algorithm: Literal["ed25519", "ecdsa-p256-sha256", "rsa-pss-sha512", "rsa-v1_5-sha256", "hmac-sha256"],
+        key_id: str | None = None,
+        components: Sequence[str] | None = None,
+        label: str = "sig1",
+        created: bool = True,
+        expires: float | timedelta | None = None,
+        nonce: bool = True,
+        tag: str | None = None,
+        include_alg: bool = False,
+        digest: Literal["sha-256", "sha-512"] = "sha-256",
+        key_encoding: Literal["pem", "hex", "base64", "raw"] | None = None,
+    ) -> Self: ...
+
+@final
+class AwsSigV4:
+    def __new__(
+        cls,
+        access_key_id: str | Secret,
+        secret: Secret,
+        *,
+        region: str,
+        service: str,
+        session_token: Secret | None = None,
+        content_sha256: bool | None = None,
+    ) -> Self: ...
 
 @final
 class Timeout:

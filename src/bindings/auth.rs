@@ -7,11 +7,12 @@ use pyo3::types::{PyList, PyString, PyTuple};
 
 use super::error::{Raise, wrong_type, wrong_value};
 use super::secret::PySecret;
+use super::sign;
 use crate::secret::Secret;
 use crate::sign::Auth;
 
 /// A plain `str` where a `Secret` belongs is a key in the source code.
-fn secret_of(value: &Bound<'_, PyAny>) -> PyResult<Secret> {
+pub(super) fn secret_of(value: &Bound<'_, PyAny>) -> PyResult<Secret> {
     if let Ok(secret) = value.cast::<PySecret>() {
         return Ok(secret.get().0.clone());
     }
@@ -142,12 +143,15 @@ impl Proofs {
             proof.get().auth.clone()
         } else if let Ok(proof) = value.cast::<PathToken>() {
             proof.get().auth.clone()
+        } else if let Some(signer) = sign::signer_of(value) {
+            Auth::Signer(signer)
         } else if !value.is_instance_of::<PyString>() && value.hasattr("sign")? {
             self.signers.push(Arc::new(value.clone().unbind()));
             Auth::Outside(first + self.signers.len() - 1)
         } else {
             return Err(wrong_type(format!(
-                "auth takes Bearer, Basic, ApiKey, PathToken, an object with a sign() method, or a list of them, not {}; \
+                "auth takes Bearer, Basic, ApiKey, PathToken, HmacSigner, HttpSignature, AwsSigV4, an object with a sign() \
+                 method, or a list of them, not {}; \
                  for a token write Bearer(botsec.secret(\"env:MY_KEY\")).",
                 super::convert::type_name(value)
             )));

@@ -19,6 +19,7 @@ mod provider;
 mod proxy;
 mod response;
 mod secret;
+mod sign;
 mod store;
 mod throttle;
 mod tls;
@@ -51,6 +52,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<drive::bridge::Bridge>()?;
     module.add_class::<drive::promise::Promise>()?;
     auth::register(module)?;
+    sign::register(module)?;
     options::register(module)?;
     throttle::register(module)?;
     module.add_class::<store::Redis>()?;

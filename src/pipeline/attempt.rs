@@ -17,7 +17,7 @@ use crate::error::{Class, Code, Error};
 use crate::headers::Told;
 use crate::policy::{Hop, PermittedRequest};
 use crate::retry::{Attempt, Budgets, Outcome, Reason, Verdict};
-use crate::sign::Auth;
+use crate::sign::{Auth, Stamp};
 use crate::throttle::Ask;
 use crate::transport::{Limits, Reached, Reply, Transport, Trouble};
 use crate::url::SafeUrl;
@@ -160,7 +160,7 @@ impl Road<'_> {
         let mut other: Option<Arc<Gate>> = None;
         loop {
             let uri = permitted.uri().clone();
-            if self.signers.is_some() {
+            if self.auth.iter().any(Auth::signs) {
                 Box::pin(self.sign(&mut permitted, hop.as_ref())).await.map_err(refused)?;
             }
             let permit = extra.as_mut().unwrap_or(&mut *permit);
@@ -248,30 +248,32 @@ impl Road<'_> {
         self.hop(again).await
     }
 
-    /// Asks the signers outside this crate; never for another origin.
+    /// Signs the finished request with a stamp of its own, in the order of `auth`.
     async fn sign(&self, permitted: &mut PermittedRequest, hop: Option<&Hop>) -> Result<(), Error> {
-        let Some(signers) = self.signers else { return Ok(()) };
-        let own = self.setup.policy.origin() == Some(permitted.origin()) && hop.is_none_or(|hop| hop.same_origin);
-        if !own {
-            return Ok(());
-        }
         for auth in self.auth {
-            let Auth::Outside(index) = auth else { continue };
-            let plain = permitted.headers().iter().filter(|(_, value)| !value.is_sensitive());
-            let request = SignRequest {
-                method: permitted.method().as_str().to_owned(),
-                url: permitted.uri().to_string(),
-                headers: plain
-                    .filter_map(|(k, v)| Some((k.as_str().to_owned(), v.to_str().ok()?.to_owned())))
-                    .collect(),
-                content: permitted.bytes().map(<[u8]>::to_vec),
-            };
-            let end = clock::on_timers(self.deadline).into();
-            let signed = tokio::time::timeout_at(end, signers.sign(*index, request)).await;
-            let signed = signed.map_err(|_| self.overdue())??;
-            permitted.add_signature(signed)?;
+            match auth {
+                Auth::Signer(signer) => self.setup.policy.sign(permitted, signer, hop, &stamp()?)?,
+                Auth::Outside(index) => self.ask_signer(*index, permitted, hop).await?,
+                _ => {}
+            }
         }
         Ok(())
+    }
+
+    /// Asks a signer outside this crate; never for another origin.
+    async fn ask_signer(&self, index: usize, permitted: &mut PermittedRequest, hop: Option<&Hop>) -> Result<(), Error> {
+        let own = self.setup.policy.origin() == Some(permitted.origin()) && hop.is_none_or(|hop| hop.same_origin);
+        let Some(signers) = self.signers.filter(|_| own) else { return Ok(()) };
+        let plain = permitted.headers().iter().filter(|(_, value)| !value.is_sensitive());
+        let request = SignRequest {
+            method: permitted.method().as_str().to_owned(),
+            url: permitted.uri().to_string(),
+            headers: plain.filter_map(|(k, v)| Some((k.as_str().to_owned(), v.to_str().ok()?.to_owned()))).collect(),
+            content: permitted.bytes().map(<[u8]>::to_vec),
+        };
+        let end = clock::on_timers(self.deadline).into();
+        let signed = tokio::time::timeout_at(end, signers.sign(index, request)).await;
+        permitted.add_signature(signed.map_err(|_| self.overdue())??)
     }
 
     /// Where a redirect leads, by the rules of RFC 9110 §15.4 and ours.
@@ -363,6 +365,14 @@ async fn read_all(reply: &mut Reply, limits: &Limits) -> Result<bytes::Bytes, Tr
         let broken = matches!(error.code(), Code::TransportTruncated | Code::TransportReadTimeout);
         Trouble { error, reached: if broken { Reached::Sent } else { Reached::Refused } }
     })
+}
+
+/// Now, and a nonce that nobody had before.
+fn stamp() -> Result<Stamp, Error> {
+    let mut nonce = [0; 16];
+    let filled = clock::random_bytes(&mut nonce);
+    filled.map_err(|_| Error::new(Code::Internal).with("reason", "the system has no random source"))?;
+    Ok(Stamp::new(clock::wall(), nonce))
 }
 
 fn refused(error: Error) -> Trouble {

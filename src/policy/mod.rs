@@ -23,6 +23,7 @@ mod iana;
 pub mod networks;
 mod permit;
 pub mod route;
+mod signing;
 
 pub use address::Blocked;
 pub use networks::Networks;

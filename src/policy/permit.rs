@@ -6,7 +6,7 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_LENGTH, CON
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::route::Pair;
-use super::{Policy, Scope};
+use super::{Policy, Scope, signing};
 use crate::clock;
 use crate::error::{Code, Error};
 use crate::secret::{Secret, Text};
@@ -84,6 +84,11 @@ impl PermittedRequest {
         Ok(())
     }
 
+    /// Header fields to add to, for the signers of this crate.
+    pub(super) fn headers_mut(&mut self) -> &mut HeaderMap {
+        &mut self.headers
+    }
+
     /// Method, target, header fields and body, for the transport.
     pub(crate) fn into_parts(self) -> (Method, Uri, HeaderMap, Payload) {
         (self.method, self.uri, self.headers, self.payload)
@@ -111,6 +116,7 @@ impl Policy {
         self.judge_leaves(request, origin)?;
         let bound: Vec<&Auth> = auth.iter().filter(|auth| self.is_bound(auth, origin)).collect();
         judge_bounds(request, &bound, request.method(), Some(path))?;
+        signing::judge_body(request.body(), &bound)?;
 
         let mut target = Vec::with_capacity(64);
         target.extend_from_slice(base.trim_end_matches('/').as_bytes());
@@ -243,15 +249,15 @@ impl Policy {
     }
 
     /// Whether the secret may go to `origin`: the client's own, or one that the secret names.
-    fn may_go(&self, secret: &Secret, origin: &Origin) -> bool {
+    pub(super) fn may_go(&self, secret: &Secret, origin: &Origin) -> bool {
         let named = secret.bounds().and_then(|bounds| bounds.permits_host(origin));
         named.unwrap_or_else(|| self.origin() == Some(origin))
     }
 
     fn is_bound(&self, auth: &Auth, origin: &Origin) -> bool {
-        match auth.secret() {
-            Some(secret) => self.may_go(secret, origin),
-            None => self.origin() == Some(origin),
+        match auth {
+            Auth::Outside(_) => self.origin() == Some(origin),
+            auth => auth.secrets().all(|secret| self.may_go(secret, origin)),
         }
     }
 
@@ -272,7 +278,7 @@ impl Policy {
     /// `HostNotAllowedError` naming the secret's source and the host.
     pub fn judge_call_auth(&self, auth: &[Auth], request: &ValidRequest) -> Result<(), Error> {
         let (origin, ..) = self.locate(request)?;
-        match auth.iter().filter(|auth| !self.is_bound(auth, origin)).find_map(Auth::secret) {
+        match auth.iter().flat_map(Auth::secrets).find(|secret| !self.may_go(secret, origin)) {
             None => Ok(()),
             Some(secret) => Err(Error::new(Code::SecretHostNotAllowed)
                 .with("secret", secret.name())
@@ -284,7 +290,7 @@ impl Policy {
 
 /// Whether each secret may stand in a request with this method and path.
 fn judge_bounds(request: &ValidRequest, bound: &[&Auth], method: &Method, path: Option<&str>) -> Result<(), Error> {
-    for secret in bound.iter().filter_map(|auth| auth.secret()).chain(request.secrets()) {
+    for secret in bound.iter().flat_map(|auth| auth.secrets()).chain(request.secrets()) {
         if let Some(bounds) = secret.bounds() {
             let judged = bounds.judge(method.as_str(), path.unwrap_or(""), clock::wall());
             judged.map_err(|error| error.with("secret", secret.name()))?;

@@ -1,4 +1,18 @@
-//! Says which secret goes where in a request: header, query or path. Pure: nothing is sent or revealed here.
+//! Says which secret goes where in a request, and signs requests. Pure: nothing is sent; time and nonce are arguments.
+
+mod aws;
+mod hmac;
+mod http_signature;
+mod key;
+mod message;
+mod signer;
+
+pub use aws::AwsSigV4;
+pub use hmac::{CONTENT, Clock, Digest, HmacLayout, HmacSigner};
+pub use http_signature::{ContentDigest, HttpProfile, HttpSignature};
+pub use key::{Algorithm, KeyEncoding};
+pub use message::{Message, Stamp, body_unknown};
+pub use signer::{Fields, Signer};
 
 use std::sync::Arc;
 
@@ -23,6 +37,8 @@ pub enum Auth {
     Query(String, Secret),
     /// A path prefix that contains the token, such as Telegram's `/bot{token}`.
     Path(String, Secret),
+    /// A signature over the whole request, made as it is sent.
+    Signer(Arc<Signer>),
     /// A signer outside this crate, by its number in the client's list; the pipeline asks its host.
     Outside(usize),
 }
@@ -65,6 +81,7 @@ impl Auth {
             | Self::Header(_, _, secret)
             | Self::Query(_, secret)
             | Self::Path(_, secret) => Some(secret),
+            Self::Signer(signer) => Some(signer.secret()),
             Self::Outside(_) => None,
         }
     }
@@ -78,8 +95,21 @@ impl Auth {
             Self::Header(name, prefix, _) => Self::Header(name.clone(), prefix.clone(), secret),
             Self::Query(key, _) => Self::Query(key.clone(), secret),
             Self::Path(template, _) => Self::Path(template.clone(), secret),
+            Self::Signer(signer) => Self::Signer(signer.clone()),
             Self::Outside(index) => Self::Outside(*index),
         }
+    }
+
+    /// Every secret it uses; it goes along only where all of them may go.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        let signer = if let Self::Signer(signer) = self { Some(signer) } else { None };
+        let plain = self.secret().filter(|_| signer.is_none());
+        plain.into_iter().chain(signer.into_iter().flat_map(|signer| signer.secrets()))
+    }
+
+    /// Whether it proves the finished request, each time that it is sent.
+    pub fn signs(&self) -> bool {
+        matches!(self, Self::Signer(_) | Self::Outside(_))
     }
 
     /// A header with a secret in it.
@@ -121,7 +151,7 @@ impl Auth {
             Self::Bearer(secret) => (http::header::AUTHORIZATION, format!("Bearer {}", &**secret.reveal()?)),
             Self::Basic(user, secret) => (http::header::AUTHORIZATION, user.pair(&*secret.reveal()?)),
             Self::Header(name, prefix, secret) => (name.clone(), format!("{prefix}{}", &**secret.reveal()?)),
-            Self::Query(..) | Self::Path(..) | Self::Outside(_) => return Ok(None),
+            Self::Query(..) | Self::Path(..) | Self::Signer(_) | Self::Outside(_) => return Ok(None),
         };
         let value =
             HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).ok().filter(|value| value.to_str().is_ok());

@@ -2,9 +2,12 @@
 
 from botsec import (
     AsyncClient,
+    AwsSigV4,
     Bearer,
     BotsecError,
     Client,
+    HmacSigner,
+    HttpSignature,
     Response,
     Retry,
     Secret,
@@ -47,3 +50,14 @@ async def other() -> int:
             async for event in stream.aiter_sse():
                 print(event.data)
         return response.attempts
+
+
+def signed(key: Secret) -> Client:
+    return Client(
+        "https://api.example.com",
+        auth=[
+            HmacSigner(key, content="{timestamp}.{body}", nonce_header=None, encoding="base64"),
+            HttpSignature(key, algorithm="hmac-sha256", components=["@method"], expires=60),
+            AwsSigV4(key, key, region="eu-central-1", service="execute-api", session_token=None),
+        ],
+    )
