@@ -8,6 +8,7 @@ use http::{Method, StatusCode};
 
 use super::gate::Gate;
 use super::queue::{self, Permit};
+use super::renew::{self, Retry};
 use super::response::{Content, Response};
 use super::setup::{Options, Setup, SignRequest, Signers};
 use super::verdict::{outcome_of, status_error, stopped};
@@ -49,7 +50,7 @@ pub(super) struct Road<'a> {
 }
 
 /// A final answer with its body, or what went wrong on the way.
-struct Answer {
+pub(super) struct Answer {
     reply: Reply,
     uri: http::Uri,
     told: Told,
@@ -87,9 +88,10 @@ impl Road<'_> {
         let (mut permitted, mut permit) = (first, permit);
         loop {
             trace.attempts += 1;
+            let used = renew::in_use(self.auth);
             let host = permitted.origin().clone();
             let result = match self.exchange(permitted, &mut permit, trace).await {
-                Ok(answer) => self.read(answer, trace).await,
+                Ok(answer) => self.read(answer, trace.attempts, used.is_some() && !trace.renewed).await,
                 Err(trouble) => Err(trouble),
             };
             drop(permit);
@@ -104,6 +106,18 @@ impl Road<'_> {
                     None => return Err(trouble.error.into()),
                 },
             };
+            if let Some(used) = used.filter(|_| outcome.is_unauthorized() && self.request.is_replayable())
+                && !std::mem::replace(&mut trace.renewed, true)
+            {
+                match Box::pin(self.renew(&used, trace)).await {
+                    Retry::Turn(turn, place) => {
+                        (permitted, permit) = (turn, place);
+                        continue;
+                    }
+                    Retry::Answer(response) => return Ok(*response),
+                    Retry::None => {}
+                }
+            }
             match self.verdict(&outcome, host.authority(), trace) {
                 Verdict::Again(wait) => match Box::pin(self.another_turn(wait, trace)).await {
                     Ok(turn) => (permitted, permit) = turn,
@@ -119,7 +133,11 @@ impl Road<'_> {
     }
 
     /// Waits, and then in line.
-    async fn another_turn(&self, wait: Duration, trace: &mut Trace) -> Result<(Box<PermittedRequest>, Permit), Error> {
+    pub(super) async fn another_turn(
+        &self,
+        wait: Duration,
+        trace: &mut Trace,
+    ) -> Result<(Box<PermittedRequest>, Permit), Error> {
         queue::nap(wait).await;
         let permitted = Box::new(self.permit()?);
         let permit = queue::acquire(&self.gate.front, self.ask, self.longest_wait(), &mut trace.queued).await?;
@@ -148,7 +166,7 @@ impl Road<'_> {
     }
 
     /// One request and the redirects that its answers ask for, each hop judged.
-    async fn exchange(
+    pub(super) async fn exchange(
         &self,
         first: Box<PermittedRequest>,
         permit: &mut Permit,
@@ -301,17 +319,19 @@ impl Road<'_> {
         Ok(Hop { url, method, with_body, same_origin })
     }
 
-    /// Reads the body and decides whether the answer is an answer.
-    async fn read(
+    /// Reads the body and decides whether the answer is an answer; with `keyed` a 401 may end in another try.
+    pub(super) async fn read(
         &self,
         mut answer: Box<Answer>,
-        trace: &Trace,
+        attempts: u32,
+        keyed: bool,
     ) -> Result<Result<Response, (Outcome, Failure)>, Trouble> {
         let reply = &mut answer.reply;
         let status = reply.status.as_u16();
         let limits = self.limits();
         let good = (200..300).contains(&status);
-        let again = !good && (answer.told.refused || self.setup.rules.is_retryable_status(status));
+        let again =
+            !good && (answer.told.refused || keyed && status == 401 || self.setup.rules.is_retryable_status(status));
         if good {
             self.judge_type(reply).map_err(refused)?;
         }
@@ -340,7 +360,7 @@ impl Road<'_> {
             uri,
             open: self.setup.policy.is_open_web(),
             elapsed: clock::now().duration_since(self.begun),
-            attempts: trace.attempts,
+            attempts,
             quota: told.quotas.into_iter().next(),
         };
         if good || !(self.options.check || again) {

@@ -7,6 +7,7 @@ mod attempt;
 mod gate;
 mod limiter;
 mod queue;
+mod renew;
 mod response;
 mod setup;
 mod store;
@@ -28,6 +29,7 @@ use http::Method;
 use crate::clock::{self, Dice};
 use crate::error::{Code, Error};
 use crate::observe::Event;
+use crate::sign::Auth;
 use crate::throttle::Ask;
 use crate::transport::Transport;
 use crate::url::Origin;
@@ -66,6 +68,8 @@ pub(crate) struct Trace {
     queued: Duration,
     attempts: u32,
     redirects: u32,
+    /// Whether a 401 had a secret read again already.
+    renewed: bool,
 }
 
 impl Trace {
@@ -84,6 +88,7 @@ impl Trace {
             queued: Duration::ZERO,
             attempts: 0,
             redirects: 0,
+            renewed: false,
         }
     }
 
@@ -130,6 +135,9 @@ async fn walk(setup: &Setup, transport: &Transport, call: Box<Call>, trace: &mut
         }
         None => setup.auth.as_slice(),
     };
+    if !renew::serve(&request, auth) {
+        Box::pin(read_secrets(setup, &request, auth, options.timeout.unwrap_or(setup.times.total))).await?;
+    }
     // Judged before it queues: what is not allowed shall not wait.
     let permitted = Box::new(setup.policy.permit(&request, auth, &setup.defaults)?);
     trace.host = Some(permitted.origin().clone());
@@ -151,6 +159,14 @@ async fn walk(setup: &Setup, transport: &Transport, call: Box<Call>, trace: &mut
         deadline: begun + options.timeout.unwrap_or(setup.times.total),
     };
     road.attempts(permitted, permit, trace).await
+}
+
+/// Has the call's secrets read, unless it is refused without them.
+async fn read_secrets(setup: &Setup, request: &ValidRequest, auth: &[Auth], longest: Duration) -> Result<(), Error> {
+    match setup.policy.permit(request, auth, &setup.defaults) {
+        Err(error) if !renew::lacks_value(&error) => Err(error),
+        _ => renew::ready(request, auth, longest).await,
+    }
 }
 
 /// Adds what every error of a call carries.

@@ -40,6 +40,13 @@ pub struct Rules {
     pub on_429: On429,
 }
 
+impl Outcome {
+    /// Whether the server refused the key.
+    pub fn is_unauthorized(&self) -> bool {
+        matches!(self, Self::Answered { status: 401, .. })
+    }
+}
+
 impl Default for Rules {
     fn default() -> Self {
         Self {

@@ -1,5 +1,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
 use super::*;
 
 #[test]
@@ -56,12 +59,13 @@ fn nothing_is_read_before_it_is_needed() {
 fn a_refused_value_is_read_once_more_and_only_another_one_helps() {
     let secret = scripted(vec![Ok("a"), Ok("a")]);
     now(secret.ready()).unwrap();
-    assert!(!now(secret.renewed("a")).unwrap());
+    assert_eq!(now(secret.renewed("a")).unwrap(), Renewed::Same);
+    assert_eq!(now(secret.renewed("a")).unwrap(), Renewed::TooSoon);
     let secret = scripted(vec![Ok("a"), Ok("b")]);
     now(secret.ready()).unwrap();
-    assert!(now(secret.renewed("a")).unwrap());
+    assert_eq!(now(secret.renewed("a")).unwrap(), Renewed::Changed);
     // Whoever comes later with the old value learns so without another reading.
-    assert!(now(secret.renewed("a")).unwrap());
+    assert_eq!(now(secret.renewed("a")).unwrap(), Renewed::Changed);
     assert_eq!(secret.take_rotations().len(), 1);
 }
 

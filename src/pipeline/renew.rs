@@ -1,0 +1,95 @@
+//! What secrets that rotate ask of a call: to be read before it, and once more when the API refuses them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Trace;
+use super::attempt::Road;
+use super::queue::Permit;
+use super::response::Response;
+use crate::clock;
+use crate::error::{Class, Code, Error};
+use crate::policy::PermittedRequest;
+use crate::secret::{Renewed, Secret, Version};
+use crate::sign::Auth;
+use crate::validate::ValidRequest;
+
+/// The secrets of a call that may change.
+fn moving<'a>(request: &'a ValidRequest, auth: &'a [Auth]) -> impl Iterator<Item = &'a Secret> {
+    auth.iter().flat_map(Auth::secrets).chain(request.secrets()).filter(|secret| secret.is_moving())
+}
+
+/// Whether every secret of the call has a value that serves; readings that are due begin in the background.
+pub(super) fn serve(request: &ValidRequest, auth: &[Auth]) -> bool {
+    // Not `all`: each of them is asked.
+    moving(request, auth).fold(true, |all, secret| secret.serves() && all)
+}
+
+/// Whether an error says that a secret has no value.
+pub(super) fn lacks_value(error: &Error) -> bool {
+    matches!(error.code().class(), Class::SecretAccessError | Class::SecretStaleError | Class::SecretNotFoundError)
+}
+
+/// Waits until every secret of the call has a value.
+///
+/// # Errors
+/// As [`Secret::ready`], and `SecretAccessError` when that takes longer than the call may.
+pub(super) async fn ready(request: &ValidRequest, auth: &[Auth], longest: Duration) -> Result<(), Error> {
+    for secret in moving(request, auth) {
+        let read = tokio::time::timeout(longest, secret.ready()).await;
+        let late = || Error::new(Code::SecretAccess).with("reason", "its source did not answer in time");
+        read.unwrap_or_else(|_| Err(late())).map_err(|error| error.with("secret", secret.name()))?;
+    }
+    Ok(())
+}
+
+/// The first secret of these proofs that may change, and the value that goes out now.
+pub(super) fn in_use(auth: &[Auth]) -> Option<(Secret, Arc<Version>)> {
+    let secret = auth.iter().flat_map(Auth::secrets).find(|secret| secret.is_moving())?;
+    Some((secret.clone(), secret.reveal().ok()?))
+}
+
+/// Another try with another key.
+pub(super) enum Retry {
+    /// The key changed: this is the request's turn with the new one.
+    Turn(Box<PermittedRequest>, Permit),
+    /// The key did not, but the one before it, which its source keeps, brought an answer.
+    Answer(Box<Response>),
+    /// There is no other key.
+    None,
+}
+
+impl Road<'_> {
+    /// After a 401: reads the secret again, and says whether another try makes sense.
+    pub(super) async fn renew(&self, used: &(Secret, Arc<Version>), trace: &mut Trace) -> Retry {
+        let (secret, version) = used;
+        let end = clock::on_timers(self.deadline).into();
+        match tokio::time::timeout_at(end, secret.renewed(version.fingerprint())).await {
+            Ok(Ok(Renewed::Changed)) => match self.another_turn(Duration::ZERO, trace).await {
+                Ok((permitted, permit)) => Retry::Turn(permitted, permit),
+                Err(_) => Retry::None,
+            },
+            Ok(Ok(Renewed::Same)) => match tokio::time::timeout_at(end, secret.previous()).await {
+                Ok(Some(old)) => {
+                    let swap = |auth: &Auth| match auth.secret() {
+                        Some(own) if own.id() == secret.id() => auth.with_secret(old.clone()),
+                        _ => auth.clone(),
+                    };
+                    let auth: Vec<Auth> = self.auth.iter().map(swap).collect();
+                    let road = Road { auth: &auth, ..*self };
+                    road.once(trace).await.map_or(Retry::None, |response| Retry::Answer(Box::new(response)))
+                }
+                _ => Retry::None,
+            },
+            _ => Retry::None,
+        }
+    }
+
+    /// One more attempt; `None` unless it brings an answer.
+    async fn once(&self, trace: &mut Trace) -> Option<Response> {
+        let (permitted, mut permit) = self.another_turn(Duration::ZERO, trace).await.ok()?;
+        trace.attempts += 1;
+        let answer = self.exchange(permitted, &mut permit, trace).await.ok()?;
+        self.read(answer, trace.attempts, true).await.ok()?.ok()
+    }
+}

@@ -1,0 +1,212 @@
+//! The readings of a secret that changes: who waits for one, who begins one, and how it ends.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use super::life::{Fault, Found, Life, Look, Rotation};
+use super::{Held, Moving, Renewed, Secret, UNTOLD};
+use crate::clock::{self, Dice};
+use crate::error::Error;
+use crate::fork::epoch;
+
+impl Secret {
+    /// Ends once a value can be used: at once where one serves, which may start a reading in the background.
+    ///
+    /// # Errors
+    /// As [`Secret::reveal`].
+    pub async fn ready(&self) -> Result<(), Error> {
+        match &self.0.held {
+            Held::Fixed(_) => Ok(()),
+            Held::Moving(moving) => poll_fn(|context| self.poll_ready(moving, context)).await,
+        }
+    }
+
+    fn poll_ready(&self, moving: &Moving, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        // A reading may end while it begins, as those of files do.
+        for _ in 0..3 {
+            let (look, begins) = {
+                let mut life = moving.life.lock();
+                life.enter(epoch());
+                let look = life.look(clock::now());
+                let begins = matches!(look, Look::Load | Look::Renew) && life.begin();
+                if matches!(look, Look::Load) && !begins {
+                    life.wait(context.waker());
+                }
+                (look, begins)
+            };
+            if begins {
+                self.begin(moving);
+            }
+            match look {
+                Look::Use | Look::Renew => return Poll::Ready(Ok(())),
+                Look::Refuse(error) => return Poll::Ready(Err(error)),
+                Look::Load if !begins => return Poll::Pending,
+                Look::Load => {}
+            }
+        }
+        Poll::Pending
+    }
+
+    fn begin(&self, moving: &Moving) {
+        if let Err(error) = moving.renew.start(self) {
+            self.finish(Err(Fault { error, passing: true }));
+        }
+    }
+
+    /// Whether a value serves now; a reading that is due begins in the background.
+    pub fn serves(&self) -> bool {
+        let Held::Moving(moving) = &self.0.held else { return true };
+        let (serves, begins) = {
+            let mut life = moving.life.lock();
+            match life.look(clock::now()) {
+                Look::Use => (true, false),
+                Look::Renew => {
+                    life.enter(epoch());
+                    (true, life.begin())
+                }
+                Look::Load | Look::Refuse(_) => (false, false),
+            }
+        };
+        if begins {
+            self.begin(moving);
+        }
+        serves
+    }
+
+    /// Reads it again, whatever its age, since a server refused the value of this fingerprint; whether there is another one now.
+    ///
+    /// # Errors
+    /// What its source said.
+    pub async fn renewed(&self, refused: &str) -> Result<Renewed, Error> {
+        let Held::Moving(moving) = &self.0.held else { return Ok(Renewed::TooSoon) };
+        let changed = |life: &Life| life.serving(clock::now()).map(|version| version.fingerprint() != refused);
+        let (begins, before) = {
+            let mut life = moving.life.lock();
+            life.enter(epoch());
+            if changed(&life) == Some(true) {
+                return Ok(Renewed::Changed);
+            }
+            let Some(begins) = life.force(clock::now()) else { return Ok(Renewed::TooSoon) };
+            (begins, life.readings())
+        };
+        if begins {
+            self.begin(moving);
+        }
+        self.read_after(moving, before).await;
+        let other = changed(&moving.life.lock());
+        let other = match other {
+            Some(other) => other,
+            None => self.reveal()?.fingerprint() != refused,
+        };
+        Ok(if other { Renewed::Changed } else { Renewed::Same })
+    }
+
+    /// The value before the current one, under the same name and bounds; `None` where the source keeps none.
+    pub async fn previous(&self) -> Option<Self> {
+        let Held::Moving(moving) = &self.0.held else { return None };
+        let version = moving.renew.previous()?.await?;
+        Some(self.frozen(Arc::new(version)))
+    }
+
+    /// Reads it now, whatever its age.
+    ///
+    /// # Errors
+    /// As [`Secret::reveal`].
+    pub async fn refresh(&self) -> Result<(), Error> {
+        let Held::Moving(moving) = &self.0.held else { return Ok(()) };
+        let (begins, before) = {
+            let mut life = moving.life.lock();
+            life.enter(epoch());
+            (life.begin(), life.readings())
+        };
+        if begins {
+            self.begin(moving);
+        }
+        self.read_after(moving, before).await;
+        self.last_word(moving)
+    }
+
+    /// What the last reading said, even where an older value still serves.
+    fn last_word(&self, moving: &Moving) -> Result<(), Error> {
+        let said = moving.life.lock().last_error();
+        said.map_or(Ok(()), Err)
+    }
+
+    async fn read_after(&self, moving: &Moving, before: u64) {
+        poll_fn(|context| {
+            let mut life = moving.life.lock();
+            if life.readings() > before {
+                return Poll::Ready(());
+            }
+            life.wait(context.waker());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Says how a reading ended, and wakes whoever waits for it. How long until the next is due by itself.
+    pub fn finish(&self, result: Result<Found, Fault>) -> Option<Duration> {
+        let Held::Moving(moving) = &self.0.held else { return None };
+        let (wakers, next) = {
+            let mut life = moving.life.lock();
+            let now = clock::now();
+            let before = life.untold();
+            let wakers = life.finish(result, now, &mut Dice::roll_new());
+            UNTOLD.fetch_add(life.untold().saturating_sub(before), Ordering::AcqRel);
+            (wakers, life.next(now))
+        };
+        wakers.into_iter().for_each(Waker::wake);
+        next
+    }
+
+    /// Says that a reading found the value it has; false when it has none.
+    pub fn confirm(&self) -> bool {
+        let Held::Moving(moving) = &self.0.held else { return true };
+        let wakers = {
+            let mut life = moving.life.lock();
+            life.confirm(clock::now())
+        };
+        let Some(wakers) = wakers else { return false };
+        wakers.into_iter().for_each(Waker::wake);
+        true
+    }
+
+    /// Starts a reading if one is due.
+    pub fn renew_if_due(&self) {
+        let Held::Moving(moving) = &self.0.held else { return };
+        let begins = {
+            let mut life = moving.life.lock();
+            life.enter(epoch());
+            life.next(clock::now()).is_some_and(|wait| wait.is_zero()) && life.begin()
+        };
+        if begins {
+            self.begin(moving);
+        }
+    }
+
+    /// What changed since somebody last asked.
+    pub fn take_rotations(&self) -> Vec<Rotation> {
+        let Held::Moving(moving) = &self.0.held else { return Vec::new() };
+        let told = moving.life.lock().take_rotations();
+        let _ = UNTOLD.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| Some(n.saturating_sub(told.len())));
+        told
+    }
+
+    /// Looks whether its source has another value, where that takes no waiting.
+    pub fn glance(&self) {
+        let Held::Moving(moving) = &self.0.held else { return };
+        if !moving.renew.is_immediate() {
+            return;
+        }
+        let begins = {
+            let mut life = moving.life.lock();
+            matches!(life.look(clock::now()), Look::Load | Look::Renew) && life.begin()
+        };
+        if begins {
+            self.begin(moving);
+        }
+    }
+}
