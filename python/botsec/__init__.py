@@ -33,6 +33,7 @@ from botsec._core import (
     after_fork_in_child,
     after_fork_in_parent,
     before_fork,
+    forbid_reveal,
 )
 from botsec._sync import Client
 from botsec.errors import (
@@ -107,6 +108,7 @@ __all__ = [
     "__version__",
     "errors",
     "escape",
+    "forbid_reveal",
     "secret",
     "secret_async",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from botsec._base import Base, route_parts, watch
+from botsec._base import Base, ready, route_parts, watch
 from botsec._sync import Client
 
 TYPE_CHECKING = False
@@ -287,7 +287,13 @@ class AsyncClient(Base):
         return call
 
     async def start(self) -> Self:
-        """Make ready what needs the network; nothing does with secrets from the environment and files."""
+        """Read the client's secrets that stand in managers; entering the context manager does the same.
+
+        Raises:
+            SecretError: A secret cannot be read; the message names it.
+        """
+        for secret in self._core.secrets():
+            await ready(secret)
         return self
 
     async def aclose(self) -> None:

@@ -325,7 +325,8 @@ class Base:
         """Return counters: calls, failures, refusals, attempts, redirects, queued_s, and what is known of each host.
 
         `hosts` maps each host that was called to its circuit (`"closed"`, `"open"`, `"half_open"`), the requests under
-        way, the most that may be, and the calls that wait in the queue.
+        way, the most that may be, and the calls that wait in the queue. `secrets` maps the client's secrets to their version
+        and to where they may go.
         """
         return self._core.stats()
 

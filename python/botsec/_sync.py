@@ -583,7 +583,13 @@ class Client(Base):
         return call
 
     def start(self) -> Self:
-        """Make ready what needs the network; nothing does with secrets from the environment and files."""
+        """Read the client's secrets that stand in managers; entering the context manager does the same.
+
+        Raises:
+            SecretError: A secret cannot be read; the message names it.
+        """
+        for secret in self._core.secrets():
+            secret.load()
         return self
 
     def close(self) -> None:

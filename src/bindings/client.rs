@@ -14,11 +14,12 @@ use super::error::{Raise, raise, raise_failure};
 use super::pending::PendingCall;
 use super::response::Response;
 use super::secret::PySecret;
-use super::{log, options, throttle};
+use super::{log, options, secret, throttle};
 use crate::client::{Parts, Routes, Scope};
 use crate::error::{Code, Error};
 use crate::observe::Event;
 use crate::pipeline::{Content, Setup};
+use crate::sign::Auth;
 use crate::transport::Settings;
 
 /// What both drivers share.
@@ -225,7 +226,13 @@ impl Client {
         stats.set_item("redirects", reading.redirects)?;
         stats.set_item("queued_s", reading.queued_us as f64 / 1e6)?;
         stats.set_item("hosts", throttle::hosts(py, &self.0.setup)?)?;
+        stats.set_item("secrets", secret::stats(py, &self.0.setup)?)?;
         Ok(stats)
+    }
+
+    /// The secrets of the client's own proofs.
+    fn secrets(&self) -> Vec<PySecret> {
+        self.0.setup.auth.iter().flat_map(Auth::secrets).cloned().map(PySecret).collect()
     }
 
     /// Refuse further calls and drop every connection that is not in use.

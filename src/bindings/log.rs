@@ -48,11 +48,17 @@ pub(super) fn tell_roots(_: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// Emits one event. A handler that raises is the application's own business and does not end the call.
+/// One line at this level, about something that is no call.
+pub(super) fn record(py: Python<'_>, level: u32, line: &str) -> PyResult<()> {
+    logger(py)?.call_method1("log", (level, "%s", line)).map(drop)
+}
+
+/// Emits one event, and what happened to secrets meanwhile. A handler that raises is the application's own business and does not end the call.
 pub(super) fn emit(py: Python<'_>, event: &Event) {
     if let Err(error) = try_emit(py, event) {
         error.write_unraisable(py, None);
     }
+    super::news::tell(py);
 }
 
 fn try_emit(py: Python<'_>, event: &Event) -> PyResult<()> {

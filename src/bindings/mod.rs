@@ -13,6 +13,7 @@ mod headers;
 mod json;
 mod log;
 mod multipart;
+mod news;
 mod options;
 mod pending;
 mod provider;
@@ -60,6 +61,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<proxy::Proxy>()?;
     escape::register(module)?;
     module.add_function(wrap_pyfunction!(secret::load_secret, module)?)?;
+    module.add_function(wrap_pyfunction!(secret::forbid_reveal, module)?)?;
     module.add_function(wrap_pyfunction!(ca::throwaway_ca, module)?)?;
     module.add_function(wrap_pyfunction!(before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork_in_parent, module)?)?;

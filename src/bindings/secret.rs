@@ -1,6 +1,7 @@
 //! `Secret` in Python: prints its name, refuses everything that would copy its value elsewhere.
 
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use pyo3::exceptions::PyTypeError;
@@ -9,16 +10,18 @@ use pyo3::types::{PyDict, PyString};
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
-use super::convert;
 use super::drive::bridge::Bridge;
 use super::drive::promise::Promise;
 use super::error::{Raise, internal, wrong_type};
 use super::pending::Operation;
 use super::provider::PyProvider;
-use crate::error::{Class, Error};
+use super::{convert, log};
+use crate::error::{Class, Code, Error};
+use crate::pipeline::Setup;
 use crate::policy::bounds;
 use crate::secret::{Secret, Terms};
 use crate::secrets::{self, Wish};
+use crate::sign::Auth;
 
 /// A loaded secret. Prints its source, never its value.
 ///
@@ -56,7 +59,18 @@ impl PySecret {
     /// Return the value. Every call of this is a place to review.
     ///
     /// A file is looked at first; what stands in a manager must have been read: `load()`, or a started client.
+    ///
+    /// Each call is a record of the logger `botsec`; `botsec.forbid_reveal()` forbids it for the whole process.
     fn reveal<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        if FORBIDDEN.load(Ordering::Acquire) {
+            return Err(super::error::raise(
+                py,
+                &Error::new(Code::SecretRevealForbidden)
+                    .with("secret", self.0.name())
+                    .hint("forbid_reveal() was called"),
+            ));
+        }
+        log::record(py, 10, &format!("secret {} was revealed", self.0.name()))?;
         self.0.glance();
         Ok(PyString::new(py, &self.0.reveal().or_raise(py)?))
     }
@@ -77,17 +91,31 @@ impl PySecret {
         Ok(shown)
     }
 
+    /// Have `callback` called after each rotation, with an object that has `name`, `old` and `new`: names of versions.
+    ///
+    /// It is called by whoever makes the next call or load, sync or async; an async callback becomes a task of the loop.
+    fn on_rotate(&self, callback: Py<PyAny>, py: Python<'_>) -> PyResult<()> {
+        if !callback.bind(py).is_callable() {
+            return Err(wrong_type("on_rotate() takes a callable."));
+        }
+        super::news::hook(&self.0, callback);
+        Ok(())
+    }
+
     /// Read it now if no value is there or its time is over; returns the secret itself.
     fn load<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
         let secret = slf.get().0.clone();
         let result = wait(slf.py(), secret.ready())?;
+        super::news::tell(slf.py());
         result.map_err(|error| at_start(&secret, error)).or_raise(slf.py())?;
         Ok(slf.clone())
     }
 
     /// Read it again now, whatever its age.
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {
-        wait(py, self.0.refresh())?.map_err(|error| at_start(&self.0, error)).or_raise(py)
+        let result = wait(py, self.0.refresh())?;
+        super::news::tell(py);
+        result.map_err(|error| at_start(&self.0, error)).or_raise(py)
     }
 
     /// Begin to read it on the running loop.
@@ -149,6 +177,15 @@ fn refuse(done: &str) -> PyErr {
     PyTypeError::new_err(format!(
         "A Secret cannot be {done}; pass the object itself, or call reveal() where the value is needed."
     ))
+}
+
+/// Whether `reveal()` is refused.
+static FORBIDDEN: AtomicBool = AtomicBool::new(false);
+
+/// Forbid `Secret.reveal()` for the rest of this process.
+#[pyfunction]
+pub(super) fn forbid_reveal() {
+    FORBIDDEN.store(true, Ordering::Release);
 }
 
 /// What `secret()` was given beside its source.
@@ -276,6 +313,27 @@ impl PendingLoad {
     /// Raise what went wrong, if anything did.
     fn finish(&self, py: Python<'_>) -> PyResult<()> {
         let result = self.operation.take().unwrap_or_else(|| Err(internal()));
+        super::news::tell(py);
         result.map_err(|error| at_start(&self.secret, error)).or_raise(py)
     }
+}
+
+/// Which of a client's secrets may go where, by name.
+pub(super) fn stats<'py>(py: Python<'py>, setup: &Setup) -> PyResult<Bound<'py, PyDict>> {
+    let secrets = PyDict::new(py);
+    for secret in setup.auth.iter().flat_map(Auth::secrets) {
+        let about = PyDict::new(py);
+        about.set_item("version", secret.version())?;
+        about.set_item("fingerprint", secret.fingerprint())?;
+        about.set_item("rotates", secret.is_moving())?;
+        let own = setup.policy.origin().map(|origin| origin.authority().to_owned());
+        about.set_item("hosts", secret.hosts().map_or(own.into_iter().collect(), <[String]>::to_vec))?;
+        for (name, text) in secret.bounds().map(|bounds| bounds.shown()).unwrap_or_default() {
+            if name != "hosts" {
+                about.set_item(name, text)?;
+            }
+        }
+        secrets.set_item(secret.name(), about)?;
+    }
+    Ok(secrets)
 }

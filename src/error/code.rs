@@ -76,6 +76,7 @@ codes! {
     SecretAccess, "secret.access", SecretAccessError, CONFIGURED;
     SecretStale, "secret.stale", SecretStaleError, CONFIGURED;
     SecretHostNotAllowed, "secret.host_not_allowed", HostNotAllowedError, REFUSED;
+    SecretRevealForbidden, "secret.reveal_forbidden", SecretAccessError, CONFIGURED;
     SecretBounds, "secret.bounds", PolicyError, REFUSED;
     SecretExpired, "secret.expired", PolicyError, REFUSED;
     InputField, "input.field", InputError, INPUT;

@@ -3,13 +3,13 @@
 //! A value is read again before its time is over, by one reader for all. While its source cannot be reached the value serves on,
 //! at most [`Terms::max_stale`] longer; when the source says that it is gone or forbidden, it is gone here too.
 
-use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::Version;
+use super::news::Happened;
 use crate::clock::Dice;
 use crate::error::{Code, Error};
 
@@ -40,15 +40,6 @@ pub struct Fault {
     pub passing: bool,
 }
 
-/// What became of a secret: version names, never values.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rotation {
-    /// What the old value was called; `None` for the first.
-    pub old: Option<String>,
-    /// What the new one is called.
-    pub new: String,
-}
-
 /// What whoever needs the secret does.
 #[derive(Debug)]
 pub(super) enum Look {
@@ -67,8 +58,6 @@ const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 /// Shortest time between two readings that a refused request asks for: a revoked key must not become a flood.
 const FORCED: Duration = Duration::from_secs(5);
-/// Rotations kept until somebody hears of them.
-const MAX_TOLD: usize = 16;
 
 /// The state of one secret that changes.
 #[derive(Debug)]
@@ -88,7 +77,6 @@ pub(super) struct Life {
     readings: u64,
     reading: bool,
     waiting: Vec<Waker>,
-    told: VecDeque<Rotation>,
     epoch: u64,
 }
 
@@ -107,7 +95,6 @@ impl Life {
             readings: 0,
             reading: false,
             waiting: Vec::new(),
-            told: VecDeque::new(),
             epoch,
         }
     }
@@ -173,8 +160,14 @@ impl Life {
         }
     }
 
-    /// Takes in how a reading ended; whom to wake, and what was there before when it was replaced.
-    pub(super) fn finish(&mut self, result: Result<Found, Fault>, now: Instant, dice: &mut Dice) -> Vec<Waker> {
+    /// Takes in how a reading ended; whom to wake, and what there is to tell.
+    pub(super) fn finish(
+        &mut self,
+        result: Result<Found, Fault>,
+        now: Instant,
+        dice: &mut Dice,
+    ) -> (Vec<Waker>, Option<Happened>) {
+        let mut news = None;
         self.reading = false;
         self.readings += 1;
         match result {
@@ -184,18 +177,13 @@ impl Life {
                 self.due = now.checked_add(ttl.mul_f64(0.8 + 0.2 * dice.fraction()));
                 let old = self.value.as_ref();
                 if old.is_none_or(|old| old.fingerprint() != version.fingerprint()) {
-                    let rotation =
-                        Rotation { old: old.map(|old| old.shown().to_owned()), new: version.shown().to_owned() };
-                    if rotation.old.is_some() {
-                        if self.told.len() >= MAX_TOLD {
-                            self.told.pop_front();
-                        }
-                        self.told.push_back(rotation);
-                    }
+                    news = old
+                        .map(|old| Happened::Rotated { old: old.shown().to_owned(), new: version.shown().to_owned() });
                     self.value = Some(Arc::new(version));
                 }
             }
             Err(Fault { error, passing }) => {
+                news = Some(Happened::Failed { code: error.code().as_str(), serves: passing && self.value.is_some() });
                 if !passing {
                     self.value = None;
                 }
@@ -205,7 +193,7 @@ impl Life {
                 self.last = Some(error);
             }
         }
-        mem::take(&mut self.waiting)
+        (mem::take(&mut self.waiting), news)
     }
 
     /// Takes in that the value is what it was; whom to wake, or nothing when there is no value.
@@ -235,14 +223,6 @@ impl Life {
     /// What the last reading said, if it brought no value.
     pub(super) fn last_error(&self) -> Option<Error> {
         self.last.as_ref().map(Error::copy)
-    }
-
-    pub(super) fn untold(&self) -> usize {
-        self.told.len()
-    }
-
-    pub(super) fn take_rotations(&mut self) -> Vec<Rotation> {
-        mem::take(&mut self.told).into()
     }
 }
 
@@ -278,7 +258,7 @@ mod tests {
         let mut life = Life::new(TERMS, 0);
         assert!(life.begin());
         assert!(!life.begin() && !life.begin());
-        let wakers = life.finish(found("a"), Instant::now(), &mut Dice::fixed(1));
+        let (wakers, _) = life.finish(found("a"), Instant::now(), &mut Dice::fixed(1));
         assert!(wakers.is_empty() && life.begin());
     }
 
@@ -329,12 +309,9 @@ mod tests {
     fn a_new_value_is_told_once_and_an_equal_one_never() {
         let start = Instant::now();
         let mut life = loaded(start);
-        assert!(life.take_rotations().is_empty());
-        life.finish(found("a"), start, &mut Dice::fixed(1));
-        life.finish(found("b"), start, &mut Dice::fixed(1));
-        let told = life.take_rotations();
-        assert_eq!(told, [Rotation { old: Some("v-a".into()), new: "v-b".into() }]);
-        assert!(life.take_rotations().is_empty());
+        assert_eq!(life.finish(found("a"), start, &mut Dice::fixed(1)).1, None);
+        let told = life.finish(found("b"), start, &mut Dice::fixed(1)).1;
+        assert_eq!(told, Some(Happened::Rotated { old: "v-a".into(), new: "v-b".into() }));
     }
 
     #[test]

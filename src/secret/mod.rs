@@ -1,17 +1,18 @@
 //! The secret: values that are zeroized when dropped and cannot print themselves, bound to hosts, read again as they rotate.
 
 mod life;
+pub mod news;
 mod reading;
 mod text;
 mod version;
 
-pub use life::{Fault, Found, Rotation, Terms};
+pub use life::{Fault, Found, Terms};
+pub use news::{Happened, News};
 pub use text::{Form, Piece, Text};
 pub use version::Version;
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
@@ -90,14 +91,6 @@ pub trait Bounds: Send + Sync {
     fn judge(&self, method: &str, path: &str, now: SystemTime) -> Result<(), Error>;
     /// Each bound by name, for people: `("methods", "GET")`.
     fn shown(&self) -> Vec<(&'static str, String)>;
-}
-
-/// Rotations that nobody has heard of yet, in all secrets: a look at it costs nothing.
-static UNTOLD: AtomicUsize = AtomicUsize::new(0);
-
-/// Whether any secret has rotations to tell.
-pub fn has_news() -> bool {
-    UNTOLD.load(Ordering::Acquire) > 0
 }
 
 /// What a reading brought that a refused request asked for.
@@ -256,15 +249,6 @@ impl Secret {
         let (Some(a), Some(b)) = (self.peek(), other.peek()) else { return self.id() == other.id() };
         let (a, b) = (a.as_bytes(), b.as_bytes());
         a.len() == b.len() && a.iter().zip(b).fold(0u8, |acc, (x, y)| acc | (x ^ y)) == 0
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        if let Held::Moving(moving) = &self.held {
-            let untold = moving.life.lock().untold();
-            let _ = UNTOLD.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| Some(n.saturating_sub(untold)));
-        }
     }
 }
 

@@ -2,12 +2,11 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::life::{Fault, Found, Life, Look, Rotation};
-use super::{Held, Moving, Renewed, Secret, UNTOLD};
+use super::life::{Fault, Found, Life, Look};
+use super::{Held, Moving, News, Renewed, Secret, news};
 use crate::clock::{self, Dice};
 use crate::error::Error;
 use crate::fork::epoch;
@@ -150,14 +149,14 @@ impl Secret {
     /// Says how a reading ended, and wakes whoever waits for it. How long until the next is due by itself.
     pub fn finish(&self, result: Result<Found, Fault>) -> Option<Duration> {
         let Held::Moving(moving) = &self.0.held else { return None };
-        let (wakers, next) = {
+        let ((wakers, happened), next) = {
             let mut life = moving.life.lock();
             let now = clock::now();
-            let before = life.untold();
-            let wakers = life.finish(result, now, &mut Dice::roll_new());
-            UNTOLD.fetch_add(life.untold().saturating_sub(before), Ordering::AcqRel);
-            (wakers, life.next(now))
+            (life.finish(result, now, &mut Dice::roll_new()), life.next(now))
         };
+        if let Some(happened) = happened {
+            news::leave(News { id: self.id(), name: self.name().to_owned(), happened });
+        }
         wakers.into_iter().for_each(Waker::wake);
         next
     }
@@ -185,14 +184,6 @@ impl Secret {
         if begins {
             self.begin(moving);
         }
-    }
-
-    /// What changed since somebody last asked.
-    pub fn take_rotations(&self) -> Vec<Rotation> {
-        let Held::Moving(moving) = &self.0.held else { return Vec::new() };
-        let told = moving.life.lock().take_rotations();
-        let _ = UNTOLD.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| Some(n.saturating_sub(told.len())));
-        told
     }
 
     /// Looks whether its source has another value, where that takes no waiting.
