@@ -348,6 +348,10 @@ async def _run(core: _core.Client, *arguments: Any) -> Response:
         from botsec._loop import bridge
 
         _bridge = bridge
+    if core.asks_outside:
+        from botsec._outside import read_all
+
+        await read_all(core.secrets())
     call = core.start(_bridge(), *arguments)
     if call.has_helpers:
         from botsec._serve import serve

@@ -51,7 +51,7 @@ def secret(
     methods: Sequence[str] | None = None,
     paths: Sequence[str] | None = None,
     expires: datetime | float | None = None,
-    provider: SecretProvider | None = None,
+    provider: SecretProvider | Callable[[str], Any] | None = None,
     ttl: float | timedelta | None = None,
     max_stale: float | timedelta | None = None,
     scrub_env: bool = False,
@@ -60,12 +60,13 @@ def secret(
 
     Args:
         source: `"env:NAME"`, `"file:/run/secrets/name"`, or with `provider` a place in a manager: `"aws-sm:name"`,
-            `"gcp-sm:project/name"`, `"azure-kv:name"`, `"vault:mount/path?field=key"`.
+            `"gcp-sm:project/name"`, `"azure-kv:name"`, `"vault:mount/path?field=key"`; with a callable `"any-name:place"`.
         hosts: Hosts that it may be sent to, such as `["api.example.com"]`; the client's own origin unless given.
         methods: Methods of requests that may carry it, such as `["GET"]`.
         paths: Templates of paths that it may be sent to, such as `["/users/{id:int}"]`, below the client's base URL.
         expires: When it must not be used any more: a datetime with an offset, or seconds since 1970.
-        provider: The manager: `Aws`, `Gcp`, `Azure` or `Vault`.
+        provider: The manager: `Aws`, `Gcp`, `Azure` or `Vault`; or a callable, sync or async, that gets the source and returns
+            the value, or the value and its version's name. A `LookupError` from it says that the secret is gone.
         ttl: Seconds after which a manager's value is read again, in the background; 300 unless given.
         max_stale: Seconds for which an old value serves on while its manager is out of reach; 3600 unless given. A manager
             that refuses or has lost the secret ends it at once.
@@ -101,7 +102,7 @@ async def secret_async(
     methods: Sequence[str] | None = None,
     paths: Sequence[str] | None = None,
     expires: datetime | float | None = None,
-    provider: SecretProvider | None = None,
+    provider: SecretProvider | Callable[[str], Any] | None = None,
     ttl: float | timedelta | None = None,
     max_stale: float | timedelta | None = None,
     scrub_env: bool = False,
@@ -126,7 +127,9 @@ async def ready(loaded: Secret, *, again: bool = False) -> None:
     if loaded.is_rotating:
         # Imported with the first secret that is awaited, so that importing botsec does not import asyncio.
         from botsec._loop import bridge
+        from botsec._outside import read_all
 
+        await read_all([loaded], again)
         load = loaded._start(bridge(), again)
         try:
             await load.future

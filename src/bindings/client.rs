@@ -14,7 +14,7 @@ use super::error::{Raise, raise, raise_failure};
 use super::pending::PendingCall;
 use super::response::Response;
 use super::secret::PySecret;
-use super::{log, options, secret, throttle};
+use super::{log, options, outside, secret, throttle};
 use crate::client::{Parts, Routes, Scope};
 use crate::error::{Code, Error};
 use crate::observe::Event;
@@ -230,6 +230,12 @@ impl Client {
         Ok(stats)
     }
 
+    /// Whether a callable brings one of them.
+    #[getter]
+    fn asks_outside(&self) -> bool {
+        outside::any(self.0.setup.auth.iter().flat_map(Auth::secrets))
+    }
+
     /// The secrets of the client's own proofs.
     fn secrets(&self) -> Vec<PySecret> {
         self.0.setup.auth.iter().flat_map(Auth::secrets).cloned().map(PySecret).collect()
@@ -266,6 +272,7 @@ impl Client {
         if self.0.setup.is_closed() {
             return Err(raise(py, &Error::new(Code::UsageClosed).saying("The client is closed.")));
         }
+        outside::read(py, self.0.setup.auth.iter().flat_map(Auth::secrets))?;
         Prepared::read(py, &self.0, given, stream).inspect_err(|raised| {
             // A refusal of ours ends the call, so it has its event; Python's own TypeError never became a call.
             let event = refusal(py, &self.0, given, raised);
