@@ -68,8 +68,8 @@ def secret(
         provider: The manager: `Aws`, `Gcp`, `Azure` or `Vault`; or a callable, sync or async, that gets the source and returns
             the value, or the value and its version's name. A `LookupError` from it says that the secret is gone.
         ttl: Seconds after which a manager's value is read again, in the background; 300 unless given.
-        max_stale: Seconds for which an old value serves on while its manager is out of reach; 3600 unless given. A manager
-            that refuses or has lost the secret ends it at once.
+        max_stale: Seconds for which an old value serves on while its manager is out of reach; 3600 unless given. A
+            manager that refuses or has lost the secret ends it at once.
         scrub_env: Remove the variable from this process's environment once it is read.
 
     Raises:
@@ -328,8 +328,8 @@ class Base:
         """Return counters: calls, failures, refusals, attempts, redirects, queued_s, and what is known of each host.
 
         `hosts` maps each host that was called to its circuit (`"closed"`, `"open"`, `"half_open"`), the requests under
-        way, the most that may be, and the calls that wait in the queue. `secrets` maps the client's secrets to their version
-        and to where they may go.
+        way, the most that may be, and the calls that wait in the queue. `secrets` maps the client's secrets to their
+        version and to where they may go.
         """
         return self._core.stats()
 

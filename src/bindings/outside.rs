@@ -37,12 +37,7 @@ impl Renew for Elsewhere {
 }
 
 /// A secret that `callable` brings.
-pub(super) fn open(
-    source: &str,
-    callable: Py<PyAny>,
-    terms: Terms,
-    bounds: Option<Arc<dyn Bounds>>,
-) -> Secret {
+pub(super) fn open(source: &str, callable: Py<PyAny>, terms: Terms, bounds: Option<Arc<dyn Bounds>>) -> Secret {
     let secret = Secret::moving(source, terms, Arc::new(Elsewhere), bounds);
     let outside = Arc::new(Outside { callable, source: source.to_owned() });
     let known = std::mem::take(&mut *KNOWN.lock());
@@ -103,7 +98,9 @@ pub(super) fn found(secret: &Secret, found: &Bound<'_, PyAny>) -> PyResult<()> {
     };
     let Ok((value, label)) = taken else {
         failed(secret, "TypeError", false);
-        return Err(wrong_type("The callable of `provider` returns a str, or a tuple of a str and its version's name."));
+        return Err(wrong_type(
+            "The callable of `provider` returns a str, or a tuple of a str and its version's name.",
+        ));
     };
     let value = zeroize::Zeroizing::new(value);
     secret.finish(secrets::found(&value, label, None));

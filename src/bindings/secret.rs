@@ -310,7 +310,7 @@ fn wait<T: Send>(py: Python<'_>, work: impl Future<Output = T> + Send) -> PyResu
     let runtime = Builder::new_current_thread().enable_time().build()?;
     let mut work = pin!(work);
     loop {
-        let done = py.detach(|| runtime.block_on(timeout(TICK, work.as_mut())));
+        let done = py.detach(|| runtime.block_on(async { timeout(TICK, work.as_mut()).await }));
         match done {
             Ok(value) => return Ok(value),
             Err(_) => py.check_signals()?,
