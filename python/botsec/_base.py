@@ -60,13 +60,14 @@ def secret(
 
     Args:
         source: `"env:NAME"`, `"file:/run/secrets/name"`, or with `provider` a place in a manager: `"aws-sm:name"`,
-            `"gcp-sm:project/name"`, `"azure-kv:name"`, `"vault:mount/path?field=key"`; with a callable `"any-name:place"`.
+            `"gcp-sm:project/name"`, `"azure-kv:name"`, `"vault:mount/path?field=key"`; with a callable as provider
+            `"any-name:place"`.
         hosts: Hosts that it may be sent to, such as `["api.example.com"]`; the client's own origin unless given.
         methods: Methods of requests that may carry it, such as `["GET"]`.
         paths: Templates of paths that it may be sent to, such as `["/users/{id:int}"]`, below the client's base URL.
         expires: When it must not be used any more: a datetime with an offset, or seconds since 1970.
-        provider: The manager: `Aws`, `Gcp`, `Azure` or `Vault`; or a callable, sync or async, that gets the source and returns
-            the value, or the value and its version's name. A `LookupError` from it says that the secret is gone.
+        provider: The manager: `Aws`, `Gcp`, `Azure` or `Vault`; or a callable, sync or async, that gets the source and
+            returns the value, or the value and its version's name. A `LookupError` from it says that the secret is gone.
         ttl: Seconds after which a manager's value is read again, in the background; 300 unless given.
         max_stale: Seconds for which an old value serves on while its manager is out of reach; 3600 unless given. A
             manager that refuses or has lost the secret ends it at once.
