@@ -17,6 +17,7 @@
 //! ```
 
 pub mod address;
+mod fields;
 pub mod hosts;
 mod iana;
 pub mod networks;

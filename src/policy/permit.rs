@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use http::header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::hosts::HostRule;
 use super::route::Pair;
-use super::{Policy, Scope, signing};
+use super::{Policy, Scope, fields, signing};
 use crate::error::{Code, Error};
 use crate::secret::{Secret, Text};
 use crate::sign::Auth;
@@ -131,7 +131,7 @@ impl Policy {
 
         let mut headers = defaults.clone();
         replace(&mut headers, request.headers());
-        attach(&mut headers, request.hidden_headers(), &bound)?;
+        attach(&mut headers, request, &bound)?;
         let payload = payload(request.body(), request.method(), &mut headers)?;
         let uri = uri(origin, target)?;
         Ok(PermittedRequest { method: request.method().clone(), origin: origin.clone(), uri, headers, payload })
@@ -170,7 +170,7 @@ impl Policy {
         let payload = if hop.same_origin {
             replace(&mut headers, request.headers());
             let bound: Vec<&Auth> = auth.iter().filter(|auth| self.is_bound(auth, origin)).collect();
-            attach(&mut headers, request.hidden_headers(), &bound)?;
+            attach(&mut headers, request, &bound)?;
             // What the server put into Location stands; a query secret is added unless it is there already.
             let missing =
                 bound.iter().filter_map(|a| a.query()).filter(|(key, _)| !pairs.iter().any(|(known, _)| known == key));
@@ -178,14 +178,12 @@ impl Policy {
             if hop.with_body {
                 payload(request.body(), &hop.method, &mut headers)?
             } else {
-                headers.remove(CONTENT_TYPE);
+                fields::drop_content(&mut headers);
                 Payload::Empty
             }
         } else {
             write_query(&mut target, query, None, std::iter::empty());
-            let harmless = [ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, USER_AGENT];
-            let dropped: Vec<_> = headers.keys().filter(|name| !harmless.contains(name)).cloned().collect();
-            dropped.iter().for_each(|name| drop(headers.remove(name)));
+            fields::keep_harmless(&mut headers);
             Payload::Empty
         };
         let uri = uri(origin, target)?;
@@ -234,10 +232,12 @@ impl Policy {
             return Some(path.into());
         }
         let Scope::Base(base) = &self.scope else { return Some(path.into()) };
-        let mut rest = path.strip_prefix(base.path_and_query().0.trim_end_matches('/'))?;
+        // `/apiusers` is not below `/api`.
+        let after = |rest: &'a str, head: &str| rest.strip_prefix(head).filter(|rest| rest.starts_with('/'));
+        let mut rest = after(path, base.path_and_query().0.trim_end_matches('/'))?;
         for prefix in auth.iter().filter_map(Auth::prefix) {
             let prefix = prefix.reveal();
-            rest = std::str::from_utf8(&prefix).ok().and_then(|prefix| rest.strip_prefix(prefix))?;
+            rest = std::str::from_utf8(&prefix).ok().and_then(|prefix| after(rest, prefix))?;
         }
         Some(rest.into())
     }
@@ -328,13 +328,14 @@ fn replace(headers: &mut HeaderMap, own: &HeaderMap) {
     }
 }
 
-fn attach(headers: &mut HeaderMap, hidden: &[(HeaderName, Text)], auth: &[&Auth]) -> Result<(), Error> {
+fn attach(headers: &mut HeaderMap, request: &ValidRequest, auth: &[&Auth]) -> Result<(), Error> {
+    let hidden = request.hidden_headers();
     for auth in auth {
         if let Some((name, value)) = auth.header_value()? {
             headers.insert(name, value);
         }
     }
-    for (name, text) in hidden {
+    for (index, (name, text)) in hidden.iter().enumerate() {
         let value = HeaderValue::from_maybe_shared(text.reveal()).ok().filter(|value| value.to_str().is_ok());
         let Some(mut value) = value else {
             let name = text.secrets().next().map_or("", Secret::name);
@@ -343,7 +344,12 @@ fn attach(headers: &mut HeaderMap, hidden: &[(HeaderName, Text)], auth: &[&Auth]
                 .hint("the secret holds a line break or a character that no header may hold"));
         };
         value.set_sensitive(true);
-        headers.insert(name.clone(), value);
+        let again = hidden.iter().take(index).any(|(earlier, _)| earlier == name);
+        if again || request.headers().contains_key(name) {
+            headers.append(name.clone(), value);
+        } else {
+            headers.insert(name.clone(), value);
+        }
     }
     Ok(())
 }
