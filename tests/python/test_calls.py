@@ -285,3 +285,18 @@ def test_stats_count_calls(client):
         client.get("/{id:int}", path={"id": "x"})
     stats = client.raw.stats()
     assert (stats["calls"], stats["failures"], stats["refusals"]) == (2, 1, 1)
+def test_a_stream_that_ended_says_so(client, api):
+    api.on("/s", Reply(chunks=[b"ab", b"c"]))
+    with client.stream("GET", "/s") as response:
+        with pytest.raises(RuntimeError, match=r"read it with read\(\)"):
+            _ = response.raw.content
+        assert response.read() == b"abc"
+        for touch in (lambda: response.raw.content, lambda: response.raw.text, response.raw.json, response.read):
+            with pytest.raises(RuntimeError, match="has ended or was closed"):
+                touch()
+    with client.stream("GET", "/s") as response:
+        pass
+    with pytest.raises(RuntimeError, match="has ended or was closed"):
+        list(response.iter_bytes())
+
+
