@@ -10,7 +10,7 @@ use pyo3::types::PyBytes;
 use tokio::sync::mpsc;
 
 use super::call::{Prepared, Question, SignRequest};
-use super::client::{Core, finish};
+use super::client::{Core, finish, finish_head};
 use super::convert;
 use super::drive::background::{self, Pool};
 use super::drive::bridge::{Bridge, Ring};
@@ -183,7 +183,8 @@ impl PendingCall {
         let first = self.tell_once();
         match outcome.result {
             Ok(response) if matches!(response.content, Content::Stream(..)) => {
-                Py::new(py, Response::async_stream(response, self.pool.clone(), self.core.clone(), outcome.event))
+                let response = Response::async_stream(response, self.pool.clone(), self.core.clone(), outcome.event);
+                finish_head(py, &self.core, response, self.check.as_ref())
             }
             Ok(response) if first => {
                 self.pool.learn(response.version);

@@ -1,8 +1,14 @@
 """The verbs, what they send, and what comes back."""
 
+import array
+import gc
 import io
 import json
+import logging
+import mmap
+import os
 import pickle
+import types
 from datetime import timedelta
 
 import botsec
@@ -218,6 +224,66 @@ def test_a_route_is_a_callable_checked_at_the_start(client, api):
 
 def test_a_stream_is_read_in_pieces(client, api):
     api.on("/s", Reply(chunks=[b"ab\n", b"c", b"d\n"]))
+def test_check_decides_on_the_head_of_a_stream(client, api, caplog):
+    caplog.set_level(logging.INFO, "botsec")
+    api.on("/s", Reply(200, headers={"X-Ok": "no"}, chunks=[b"x" * 1000] * 100))
+    seen = []
+
+    def is_ok(response):
+        seen.append(response.status_code)
+        return response.headers["x-ok"] == "yes"
+
+    with pytest.raises(botsec.StatusError) as caught, client.stream("GET", "/s", check=is_ok):
+        raise AssertionError("the body was handed out")
+    assert (caught.value.code, caught.value.response.status_code, seen) == ("status.check", 200, [200])
+    assert client.stats()["failures"] == 1
+    (record,) = [record for record in caplog.records if "/s" in record.getMessage()]
+    assert "status.check" in record.getMessage()
+    assert caught.value.incident_id in record.getMessage()
+    api.on("/s", Reply(404, headers={"X-Ok": "yes"}, chunks=[b"ab", b"c"]))
+    with client.stream("GET", "/s", check=is_ok) as response:
+        assert (response.status_code, response.read(), seen) == (404, b"abc", [200, 404])
+    assert client.stats()["failures"] == 1
+
+
+def test_check_decides_before_a_download_is_written(client, api, tmp_path):
+    api.on("/f", Reply(200, b"<html>sign in</html>", headers={"Content-Type": "text/html"}))
+    with pytest.raises(botsec.StatusError) as caught:
+        client.download("/f", tmp_path / "f", check=lambda r: r.headers["content-type"] == "application/zip")
+    assert caught.value.code == "status.check"
+    assert list(tmp_path.iterdir()) == []
+    client.download("/f", tmp_path / "f", check=lambda r: r.headers["content-type"] == "text/html")
+    assert (tmp_path / "f").read_bytes() == b"<html>sign in</html>"
+
+
+def test_a_check_that_raises_ends_its_stream(client, api):
+    api.on("/s", Reply(200, chunks=[b"{}"]))
+
+    def broken(response):
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"), client.stream("GET", "/s", check=broken):
+        raise AssertionError("the body was handed out")
+    # A stream's body is not there yet.
+    with pytest.raises(RuntimeError, match="stream"), client.stream("GET", "/s", check=lambda r: r.json()):
+        raise AssertionError("the body was handed out")
+    stats = client.stats()
+    assert (stats["calls"], stats["failures"]) == (2, 2)
+    assert client.get("/after").status_code == 200
+
+
+def test_an_async_check_is_refused_instead_of_taken_for_a_yes(client, api, recwarn):
+    async def check(response):
+        return False
+
+    with pytest.raises(TypeError, match="check"):
+        client.get("/x", check=check)
+    with pytest.raises(TypeError, match="check"), client.stream("GET", "/x", check=check):
+        raise AssertionError("the body was handed out")
+    gc.collect()
+    assert not [warning for warning in recwarn if "never awaited" in str(warning.message)]
+
+
     with client.stream("GET", "/s") as response:
         assert b"".join(response.iter_bytes()) == b"ab\ncd\n"
     with client.stream("GET", "/s") as response:
