@@ -75,11 +75,69 @@ def test_data_arrives_as_a_form(client, api):
     assert api.last.header("content-type") == "application/x-www-form-urlencoded"
 
 
-@pytest.mark.parametrize("content", [b"abc", "abc", bytearray(b"abc"), memoryview(b"abc")])
+class Buffer(bytearray):
+    """As other packages derive one."""
+
+
+class Bytes(bytes):
+    """As other packages derive one."""
+
+
+CONTENTS = [
+    b"abc",
+    "abc",
+    bytearray(b"abc"),
+    memoryview(b"abc"),
+    memoryview(b"a-b-c")[::2],
+    Buffer(b"abc"),
+    Bytes(b"abc"),
+    array.array("B", b"abc"),
+]
+
+
+@pytest.mark.parametrize("content", CONTENTS)
 def test_content_arrives_as_it_is(client, api, content):
     client.post("/x", content=content)
     assert api.last.body == b"abc"
     assert api.last.header("content-length") == "3"
+    client.post("/x", files={"f": content})
+    assert b"\r\n\r\nabc\r\n" in api.last.body
+    told = []
+    client.post("/x", content=content, progress=lambda *seen: told.append(seen))
+    assert (api.last.body, told) == (b"abc", [(3, 3)])
+    client.post("/x", content=iter([content]))
+    assert api.last.body == b"abc"
+
+
+@pytest.mark.parametrize("content", [{"a": 1}, {b"a": b"b"}, types.MappingProxyType({"a": 1})])
+@pytest.mark.parametrize("progress", [None, print])
+def test_a_mapping_is_no_content(client, api, content, progress):
+    with pytest.raises(TypeError, match="`data`.*`json`"):
+        client.post("/x", content=content, progress=progress)
+    assert api.requests == []
+
+
+@pytest.mark.parametrize("content", [5, 1.5, object(), True])
+def test_what_holds_no_bytes_is_no_content(client, api, content):
+    with pytest.raises(TypeError, match="content"):
+        client.post("/x", content=content)
+    assert api.requests == []
+
+
+def test_a_map_of_a_file_is_sent_from_where_it_stands(client, api, tmp_path):
+    file = tmp_path / "f"
+    file.write_bytes(b"0123456789" * 10_000)
+    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        client.post("/x", content=content)
+        assert api.last.body == file.read_bytes()
+        assert api.last.header("content-length") == "100000"
+        content.seek(99_990)
+        told = []
+        client.post("/x", content=content, progress=lambda *seen: told.append(seen))
+        assert (api.last.body, told) == (b"0123456789", [(10, 10)])
+        content.seek(0)
+        client.post("/x", files={"f": content})
+        assert file.read_bytes() in api.last.body
 
 
 def test_a_file_and_an_iterator_are_streamed(client, api):
