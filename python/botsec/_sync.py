@@ -549,7 +549,7 @@ class Client(Base):
         """Send a GET request and write its body to a file.
 
         The body goes to a temporary file beside `dest` and takes its place when it is complete; a failure leaves
-        `dest` as it was.
+        `dest` as it was. A new file has the mode that `open` would give it, one that is replaced keeps its own.
 
         Args:
             url: As for `get`.
@@ -560,8 +560,9 @@ class Client(Base):
         Returns:
             The response, its body read.
         """
-        from botsec._download import download
+        from botsec._download import check, download
 
+        check(progress)
         with self.stream("GET", url, **options) as response:
             download(response, dest, progress)
         return response

@@ -224,64 +224,6 @@ def test_check_may_be_a_callable(client, api):
     assert caught.value.code == "status.check"
 
 
-def test_an_error_is_generic_outside_and_full_inside(client, api, make_secret):
-    secret = make_secret(SECRET)
-    api.on(f"/fail/{42}", Reply(500, f"stack trace of {secret.reveal()}\x1b[2J at db01"))
-    with pytest.raises(botsec.StatusError) as caught:
-        client.get("/fail/{id:int}", path={"id": 42}, params={"q": "typed-by-stranger"})
-    error = caught.value
-    assert str(error) == f"{error.user_message} [incident {error.incident_id}]"
-    for inner in ("localhost", "fail", "db01", SECRET, "typed"):
-        assert inner not in str(error)
-    notes = "\n".join(error.__notes__)
-    assert "db01" in notes
-    assert "/fail/{id:int}" in notes
-    assert error.details["host"] == api.host
-    for leaked in (SECRET, "typed-by-stranger", "\x1b"):
-        assert leaked not in notes
-
-
-def test_an_error_survives_pickling(client):
-    with pytest.raises(botsec.StatusError) as caught:
-        client.get("/status/404")
-    again = pickle.loads(pickle.dumps(caught.value))
-    assert type(again) is type(caught.value)
-    assert (str(again), again.code, again.details, again.__notes__) == (
-        str(caught.value),
-        caught.value.code,
-        caught.value.details,
-        caught.value.__notes__,
-    )
-
-
-def test_json_that_is_none_is_a_protocol_error(client, api):
-    api.on("/x", Reply(200, "<html>"))
-    with pytest.raises(botsec.ProtocolError):
-        client.get("/x").json()
-
-
-@pytest.mark.parametrize("bad", [5, None, b"/x"])
-def test_a_url_of_a_wrong_type_is_a_type_error(client, bad):
-    with pytest.raises(TypeError):
-        client.get(bad)
-
-
-@pytest.mark.parametrize("bad", [0, -1, float("nan"), "5", True])
-def test_a_timeout_is_a_positive_number(client, bad):
-    with pytest.raises((TypeError, ValueError)):
-        client.get("/x", timeout=bad)
-
-
-def test_a_route_is_a_callable_checked_at_the_start(client, api):
-    get_user = client.route("GET /users/{id:int}")
-    get_user(id=42, params={"a": "b"})
-    assert api.last.target == "/users/42?a=b"
-    with pytest.raises(botsec.InputError):
-        client.route("GET /users/{id:nonsense}")
-
-
-def test_a_stream_is_read_in_pieces(client, api):
-    api.on("/s", Reply(chunks=[b"ab\n", b"c", b"d\n"]))
 def test_check_decides_on_the_head_of_a_stream(client, api, caplog):
     caplog.set_level(logging.INFO, "botsec")
     api.on("/s", Reply(200, headers={"X-Ok": "no"}, chunks=[b"x" * 1000] * 100))
@@ -342,6 +284,64 @@ def test_an_async_check_is_refused_instead_of_taken_for_a_yes(client, api, recwa
     assert not [warning for warning in recwarn if "never awaited" in str(warning.message)]
 
 
+def test_an_error_is_generic_outside_and_full_inside(client, api, make_secret):
+    secret = make_secret(SECRET)
+    api.on(f"/fail/{42}", Reply(500, f"stack trace of {secret.reveal()}\x1b[2J at db01"))
+    with pytest.raises(botsec.StatusError) as caught:
+        client.get("/fail/{id:int}", path={"id": 42}, params={"q": "typed-by-stranger"})
+    error = caught.value
+    assert str(error) == f"{error.user_message} [incident {error.incident_id}]"
+    for inner in ("localhost", "fail", "db01", SECRET, "typed"):
+        assert inner not in str(error)
+    notes = "\n".join(error.__notes__)
+    assert "db01" in notes
+    assert "/fail/{id:int}" in notes
+    assert error.details["host"] == api.host
+    for leaked in (SECRET, "typed-by-stranger", "\x1b"):
+        assert leaked not in notes
+
+
+def test_an_error_survives_pickling(client):
+    with pytest.raises(botsec.StatusError) as caught:
+        client.get("/status/404")
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert type(again) is type(caught.value)
+    assert (str(again), again.code, again.details, again.__notes__) == (
+        str(caught.value),
+        caught.value.code,
+        caught.value.details,
+        caught.value.__notes__,
+    )
+
+
+def test_json_that_is_none_is_a_protocol_error(client, api):
+    api.on("/x", Reply(200, "<html>"))
+    with pytest.raises(botsec.ProtocolError):
+        client.get("/x").json()
+
+
+@pytest.mark.parametrize("bad", [5, None, b"/x"])
+def test_a_url_of_a_wrong_type_is_a_type_error(client, bad):
+    with pytest.raises(TypeError):
+        client.get(bad)
+
+
+@pytest.mark.parametrize("bad", [0, -1, float("nan"), "5", True])
+def test_a_timeout_is_a_positive_number(client, bad):
+    with pytest.raises((TypeError, ValueError)):
+        client.get("/x", timeout=bad)
+
+
+def test_a_route_is_a_callable_checked_at_the_start(client, api):
+    get_user = client.route("GET /users/{id:int}")
+    get_user(id=42, params={"a": "b"})
+    assert api.last.target == "/users/42?a=b"
+    with pytest.raises(botsec.InputError):
+        client.route("GET /users/{id:nonsense}")
+
+
+def test_a_stream_is_read_in_pieces(client, api):
+    api.on("/s", Reply(chunks=[b"ab\n", b"c", b"d\n"]))
     with client.stream("GET", "/s") as response:
         assert b"".join(response.iter_bytes()) == b"ab\ncd\n"
     with client.stream("GET", "/s") as response:
@@ -387,28 +387,6 @@ def test_a_stream_that_is_left_early_is_closed(client, api):
     assert client.get("/after").status_code == 200
 
 
-def test_a_download_takes_its_place_when_complete(client, api, tmp_path):
-    api.on("/f", Reply(200, b"data" * 50_000))
-    client.download("/f", tmp_path / "f")
-    assert (tmp_path / "f").read_bytes() == b"data" * 50_000
-    with pytest.raises(botsec.StatusError):
-        client.download("/status/404", tmp_path / "f")
-    assert (tmp_path / "f").read_bytes() == b"data" * 50_000
-    assert len(list(tmp_path.iterdir())) == 1
-
-
-def test_a_closed_client_refuses(client):
-    client.close()
-    with pytest.raises(ValueError, match="closed"):
-        client.get("/x")
-
-
-def test_stats_count_calls(client):
-    client.get("/x")
-    with pytest.raises(botsec.InputError):
-        client.get("/{id:int}", path={"id": "x"})
-    stats = client.raw.stats()
-    assert (stats["calls"], stats["failures"], stats["refusals"]) == (2, 1, 1)
 def test_a_stream_that_ended_says_so(client, api):
     api.on("/s", Reply(chunks=[b"ab", b"c"]))
     with client.stream("GET", "/s") as response:
@@ -424,3 +402,42 @@ def test_a_stream_that_ended_says_so(client, api):
         list(response.iter_bytes())
 
 
+def test_a_download_takes_its_place_when_complete(client, api, tmp_path):
+    api.on("/f", Reply(200, b"data" * 50_000))
+    client.download("/f", tmp_path / "f")
+    assert (tmp_path / "f").read_bytes() == b"data" * 50_000
+    with pytest.raises(botsec.StatusError):
+        client.download("/status/404", tmp_path / "f")
+    assert (tmp_path / "f").read_bytes() == b"data" * 50_000
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_a_downloaded_file_has_the_mode_that_open_would_leave(client, tmp_path):
+    mask = os.umask(0o027)
+    try:
+        client.download("/x", tmp_path / "new")
+        (tmp_path / "like").write_bytes(b"")
+        for name, mode in (("private", 0o600), ("shared", 0o664)):
+            (tmp_path / name).touch()
+            (tmp_path / name).chmod(mode)
+            client.download("/x", tmp_path / name)
+    finally:
+        os.umask(mask)
+    modes = {file.name: oct(file.stat().st_mode & 0o777) for file in tmp_path.iterdir()}
+    assert modes == {"new": "0o640", "like": "0o640", "private": "0o600", "shared": "0o664"}
+    assert (tmp_path / "private").read_bytes()
+
+
+def test_a_closed_client_refuses(client):
+    client.close()
+    with pytest.raises(ValueError, match="closed"):
+        client.get("/x")
+
+
+def test_stats_count_calls(client):
+    client.get("/x")
+    with pytest.raises(botsec.InputError):
+        client.get("/{id:int}", path={"id": "x"})
+    stats = client.raw.stats()
+    assert (stats["calls"], stats["failures"], stats["refusals"]) == (2, 1, 1)
