@@ -269,8 +269,9 @@ class AsyncClient(Base):
         self, url: str, dest: str | os.PathLike[str], *, progress: Progress | None = None, **options: Any
     ) -> Response:
         """Send a GET request and write its body to a file; as `Client.download`."""
-        from botsec._download import download_async
+        from botsec._download import check, download_async
 
+        check(progress)
         async with self.stream("GET", url, **options) as response:
             await download_async(response, dest, progress)
         return response

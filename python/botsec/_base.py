@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from typing import IO, Any, Literal, Self, TypeAlias
 
+    from _typeshed import ReadableBuffer
+
     from botsec._core import (
         ApiKey,
         AwsSigV4,
@@ -32,8 +34,8 @@ if TYPE_CHECKING:
 
     Scalar: TypeAlias = str | int | float | bool | Secret | None
     Params: TypeAlias = Mapping[str, Scalar | Sequence[Scalar]] | Sequence[tuple[str, Scalar]]
-    Headers: TypeAlias = Mapping[str, str | Secret]
-    Content: TypeAlias = bytes | bytearray | memoryview | str | IO[bytes] | Iterable[bytes] | AsyncIterable[bytes]
+    Headers: TypeAlias = Mapping[str, str | Secret] | Sequence[tuple[str, str | Secret]]
+    Content: TypeAlias = ReadableBuffer | str | IO[bytes] | Iterable[bytes] | AsyncIterable[bytes]
     Files: TypeAlias = Mapping[str, Any]
     Auth: TypeAlias = Bearer | Basic | ApiKey | PathToken | HmacSigner | HttpSignature | AwsSigV4 | Any | Sequence[Any]
     Check: TypeAlias = bool | Callable[[Response], object]

@@ -138,7 +138,7 @@ impl Client {
             Driven::Outcome(outcome, driver) => match outcome.result {
                 Ok(response) if matches!(response.content, Content::Stream(..)) => {
                     let response = Response::sync_stream(response, driver, self.0.clone(), outcome.event);
-                    Py::new(py, response)
+                    finish_head(py, &self.0, response, check.as_ref())
                 }
                 Ok(response) => {
                     self.0.stack.push(driver);
@@ -318,8 +318,7 @@ pub(super) fn finish(
         log::emit(py, &event);
         return Ok(response);
     };
-    let verdict = check.bind(py).call1((response.clone_ref(py),)).and_then(|verdict| verdict.is_truthy());
-    match verdict {
+    match verdict(py, check, &response) {
         Ok(true) => {
             log::emit(py, &event);
             Ok(response)
@@ -339,4 +338,37 @@ pub(super) fn finish(
             Err(raised)
         }
     }
+}
+
+/// Runs `check=` on the head of a stream: one that is refused ends here, its body unread, with an event that says so.
+pub(super) fn finish_head(
+    py: Python<'_>,
+    core: &Core,
+    response: Response,
+    check: Option<&Py<PyAny>>,
+) -> PyResult<Py<Response>> {
+    let response = Py::new(py, response)?;
+    let Some(check) = check else { return Ok(response) };
+    match verdict(py, check, &response) {
+        Ok(true) => Ok(response),
+        Ok(false) => {
+            let error = response.get().refused_by_check(core);
+            response.get().end(py, Some(&error));
+            Err(super::error::raise_with(py, &error, response.into_any()))
+        }
+        Err(raised) => {
+            response.get().end(py, Some(&Error::new(Code::StatusCheck)));
+            Err(raised)
+        }
+    }
+}
+
+fn verdict(py: Python<'_>, check: &Py<PyAny>, response: &Py<Response>) -> PyResult<bool> {
+    let verdict = check.bind(py).call1((response.clone_ref(py),))?;
+    if verdict.hasattr("__await__")? {
+        // It would count as a yes. Closed, or Python warns of a coroutine that was never awaited.
+        let _ = verdict.call_method0("close");
+        return Err(super::error::wrong_type("`check` takes a function that decides at once, not an async one."));
+    }
+    verdict.is_truthy()
 }
