@@ -230,7 +230,7 @@ fn what_cannot_be_a_credential_scope_is_refused() {
 
 proptest! {
     #[test]
-    fn canonical_spellings_stay_as_they_are(text in "[ -~é]{0,60}", double in any::<bool>(), normalize in any::<bool>()) {
+    fn canonical_spellings_stay_as_they_are(text in "/[ -~é]{0,60}", double in any::<bool>(), normalize in any::<bool>()) {
         let once = path(&text, PathRule { double: false, normalize });
         prop_assert!(once.bytes().all(|b| b.is_ascii_alphanumeric() || b"/%-._~".contains(&b)));
         prop_assert!(once.starts_with('/'));
