@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, Literal, Self, final, overload
 
 from botsec._stream import ServerSentEvent
+from botsec.errors import BotsecError
 
 __all__ = [
     "ApiKey",
@@ -20,6 +21,7 @@ __all__ = [
     "Headers",
     "HmacSigner",
     "HttpSignature",
+    "PathTemplates",
     "PathToken",
     "PendingCall",
     "PendingChunk",
@@ -53,6 +55,7 @@ __all__ = [
     "escape_url_segment",
     "forget_server",
     "load_secret",
+    "make_error",
     "throwaway_ca",
 ]
 
@@ -67,6 +70,9 @@ def escape_url_segment(text: str) -> str: ...
 def escape_telegram(text: str, at: Literal["text", "code", "link"]) -> str: ...
 def escape_discord(text: str, at: Literal["text", "code", "link"]) -> str: ...
 def forbid_reveal() -> None: ...
+def make_error(
+    code: str, *, said: str | None = None, reason: str | None = None, hint: str | None = None
+) -> BotsecError: ...
 def load_secret(source: str, given: Mapping[str, object]) -> Secret: ...
 def throwaway_ca(names: list[str]) -> tuple[str, str, str]: ...
 def clock_fake(on: bool) -> None: ...
@@ -110,6 +116,11 @@ class Secret:
     __hash__: None  # type: ignore[assignment]
 
 class SecretProvider: ...
+
+@final
+class PathTemplates:
+    def __new__(cls, templates: Sequence[str]) -> Self: ...
+    def fit(self, path: str) -> bool: ...
 
 @final
 class PendingLoad:

@@ -77,6 +77,29 @@ fn build(py: Python<'_>, error: &Error, response: Option<Py<PyAny>>) -> PyResult
     Ok(PyErr::from_value(build.bind(py).call1(arguments)?))
 }
 
+/// The exception of a code of the table, for rooms that live in Python; `said` stands where errors at start-up name things.
+#[pyfunction]
+#[pyo3(signature = (code, *, said=None, reason=None, hint=None))]
+pub(super) fn make_error(
+    py: Python<'_>,
+    code: &str,
+    said: Option<&str>,
+    reason: Option<&str>,
+    hint: Option<&str>,
+) -> PyResult<Py<PyAny>> {
+    let mut error = Error::new(Code::parse(code).ok_or_else(|| wrong_value("That error code is not in the table."))?);
+    if let Some(said) = said {
+        error = error.saying(said);
+    }
+    if let Some(reason) = reason {
+        error = error.with("reason", reason);
+    }
+    if let Some(hint) = hint {
+        error = error.hint(hint);
+    }
+    Ok(raise(py, &error).into_value(py).into_any())
+}
+
 /// `TypeError` with a text of ours.
 pub(super) fn wrong_type(text: impl Into<String>) -> PyErr {
     PyTypeError::new_err(text.into())

@@ -16,6 +16,7 @@ mod multipart;
 mod news;
 mod options;
 mod outside;
+mod paths;
 mod pending;
 mod provider;
 mod proxy;
@@ -64,6 +65,8 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<tls::Tls>()?;
     module.add_class::<proxy::Proxy>()?;
     escape::register(module)?;
+    module.add_class::<paths::PathTemplates>()?;
+    module.add_function(wrap_pyfunction!(error::make_error, module)?)?;
     module.add_function(wrap_pyfunction!(secret::load_secret, module)?)?;
     module.add_function(wrap_pyfunction!(secret::forbid_reveal, module)?)?;
     module.add_function(wrap_pyfunction!(ca::throwaway_ca, module)?)?;

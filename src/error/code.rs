@@ -48,6 +48,11 @@ macro_rules! codes {
                 match self { $(Code::$variant => $code,)* }
             }
 
+            /// The code that reads so, for callers that hold its text.
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().find(|code| code.as_str() == text).copied()
+            }
+
             /// The class of the error tree.
             pub const fn class(self) -> Class {
                 match self { $(Code::$variant => Class::$class,)* }
@@ -91,6 +96,9 @@ codes! {
     PolicyAddressBlocked, "policy.address_blocked", AddressBlockedError, REFUSED;
     PolicyRedirectRefused, "policy.redirect_refused", RedirectRefusedError, REFUSED;
     PolicyContentType, "policy.content_type", PolicyError, REFUSED;
+    NetworkAddressNotAllowed, "network.address_not_allowed", PolicyError, REFUSED;
+    NetworkKeyNotAllowed, "network.key_not_allowed", PolicyError, REFUSED;
+    NetworkNoAddress, "network.no_address", InputError, INPUT;
     ThrottleMaxWait, "throttle.max_wait", ThrottledError, BUSY;
     ThrottleQueueFull, "throttle.queue_full", ThrottledError, BUSY;
     ThrottleStoreDown, "throttle.store_down", ThrottledError, BUSY;
@@ -131,5 +139,11 @@ mod tests {
         let texts: HashSet<_> = Code::ALL.iter().map(|c| c.as_str()).collect();
         assert_eq!(texts.len(), Code::ALL.len());
         assert!(texts.iter().all(|t| t.split('.').count() == 2 && !t.contains(' ')));
+    }
+
+    #[test]
+    fn a_code_is_found_by_its_text() {
+        assert!(Code::ALL.iter().all(|code| Code::parse(code.as_str()) == Some(*code)));
+        assert_eq!(Code::parse("network.nothing"), None);
     }
 }

@@ -97,6 +97,11 @@ impl Path {
         Ok(Self(segments))
     }
 
+    /// Whether a decoded absolute path, as servers hand it to their handlers, is such a path. Nothing is decoded again.
+    pub fn fits_decoded(&self, path: &str) -> bool {
+        path.strip_prefix('/').is_some_and(|path| self.fits(&path.split('/').map(Cow::Borrowed).collect::<Vec<_>>()))
+    }
+
     /// Whether these decoded segments are such a path.
     pub fn fits(&self, path: &[Cow<'_, str>]) -> bool {
         fits(&self.0, path)
@@ -202,6 +207,17 @@ mod tests {
             let error = Pattern::parse(bad).unwrap_err();
             assert!(error.user_message().contains(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_servers_path_is_not_decoded_again() {
+        let path = Path::parse("/users/{name:str}", "paths").unwrap();
+        assert!(path.fits_decoded("/users/Ann B"));
+        for bad in ["users/ann", "/users/", "/users/..", "/users/%2e%2e", "/users/a/b", "/Users/ann", ""] {
+            assert!(!path.fits_decoded(bad), "{bad}");
+        }
+        let literal = Path::parse("/admin", "paths").unwrap();
+        assert!(literal.fits_decoded("/admin") && !literal.fits_decoded("/%61dmin"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import botsec
+import botsec.network
 import botsec.testing
 import pytest
 from botsec.testing import LoopbackApi, Reply
@@ -49,7 +50,7 @@ def test_the_readmes_async_example_runs(monkeypatch):
         assert api.received[0].headers["idempotency-key"] == "m-1"
 
 
-@pytest.mark.parametrize("name", ["botsec", "botsec.escape", "botsec.errors", "botsec.testing"])
+@pytest.mark.parametrize("name", ["botsec", "botsec.escape", "botsec.errors", "botsec.network", "botsec.testing"])
 def test_docstrings_run(name):
     result = doctest.testmod(importlib.import_module(name))
     assert result.failed == 0
@@ -62,7 +63,7 @@ def test_every_module_imports_alone():
 
 
 def test_public_names_are_complete_and_sorted():
-    for module in (botsec, botsec.escape, botsec.errors):
+    for module in (botsec, botsec.escape, botsec.errors, botsec.network):
         assert list(module.__all__) == sorted(module.__all__)
         assert all(hasattr(module, name) for name in module.__all__)
     for name in botsec.__all__:

@@ -17,6 +17,7 @@ from botsec import (
     Timeout,
     Tls,
     escape,
+    network,
     secret,
 )
 
@@ -63,4 +64,16 @@ def signed(key: Secret) -> Client:
             HttpSignature(key, algorithm="hmac-sha256", components=["@method"], expires=60),
             AwsSigV4(key, key, region="eu-central-1", service="execute-api", session_token=None),
         ],
+    )
+
+
+def served(key: str | None, peer: str, header: list[str], pepper: Secret) -> frozenset[str]:
+    proxies = network.IpAllowlist(["10.0.0.0/8"])
+    address: str = network.client_address(peer, header, trusted_proxies=proxies)
+    bots = network.KeyPolicy.from_file("keys.json", pepper=pepper)
+    caller: network.KeyEntry = bots.check(key, address, method="GET", path="/users/7")
+    return (
+        caller.scopes
+        if address in proxies or proxies.allows(address)
+        else frozenset({network.hash_key("k", pepper=pepper)})
     )
