@@ -162,7 +162,7 @@ impl Throttle {
 }
 
 fn ask(weight_given: u32, priority_given: &str) -> PyResult<Ask<'static>> {
-    Ok(Ask { lane: None, weight: weight(weight_given)?, priority: priority(priority_given)? })
+    Ok(Ask { weight: weight(weight_given)?, priority: priority(priority_given)?, ..Ask::default() })
 }
 
 /// Waits on the calling thread, where Ctrl-C is heard.

@@ -133,9 +133,15 @@ async fn walk(setup: &Setup, transport: &Transport, call: Box<Call>, trace: &mut
     // Judged before it queues: what is not allowed shall not wait.
     let permitted = Box::new(setup.policy.permit(&request, auth, &setup.defaults)?);
     trace.host = Some(permitted.origin().clone());
-    let gate = setup.gate(permitted.origin());
+    let gate = setup.gate(permitted.origin()).of(&permitted);
     let lane = gate.lane(&request, &permitted);
-    let ask = Ask { lane: lane.as_deref(), weight: options.weight.max(1), priority: options.priority };
+    let ask = Ask {
+        lane: lane.as_deref(),
+        weight: options.weight.max(1),
+        priority: options.priority,
+        patience: setup.rules.max_retry_after,
+    };
+    gate.judge()?;
     let permit = queue::acquire(&gate.front, &ask, setup.throttle.max_wait, &mut trace.queued).await?;
     let begun = clock::now();
     let road = attempt::Road {

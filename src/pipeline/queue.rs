@@ -200,6 +200,12 @@ async fn sleep_or_woken(wait: Duration) {
 
 fn refuse(refusal: &Refusal) -> Error {
     match refusal {
+        Refusal::Told(wait) => Error::new(Code::ThrottleServerWait)
+            .with(
+                "reason",
+                format!("the API asks for a wait of {:.1} s; max_retry_after= is shorter", wait.as_secs_f64()),
+            )
+            .after(*wait),
         Refusal::Open(wait) => Error::new(Code::ThrottleCircuitOpen)
             .with("reason", "the host failed too often of late; its circuit is open")
             .after(*wait),

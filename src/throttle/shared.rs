@@ -9,6 +9,7 @@ use super::bucket::Charge;
 use super::host::{Entry, Host};
 use super::lease::{Answer, Leases, Spare, Want};
 use super::line::{Line, Turn};
+use super::refusals::Refusals;
 use super::{Bucket, Limit};
 use crate::fork::{Held, Lock, epoch};
 use crate::headers::Quota;
@@ -53,6 +54,8 @@ pub enum Refusal {
     QueueFull,
     /// The wait would be longer than the caller accepts.
     TooLong(Duration),
+    /// What the API said asks for a longer wait than the caller's patience.
+    Told(Duration),
     /// No limit ever allows so heavy a request.
     TooHeavy,
     /// The host's circuit is open for so long.
@@ -64,12 +67,17 @@ pub enum Refusal {
 pub struct Shared {
     line: Lock<Line>,
     host: Option<Arc<Host>>,
+    refusals: Lock<Refusals>,
 }
 
 impl Shared {
     /// A line of at most `max_queue` before a new bucket.
     pub fn new(limits: &[Limit], max_queue: usize) -> Self {
-        Self { line: Lock::new(Line::new(Bucket::new(limits), max_queue, epoch())), host: None }
+        Self {
+            line: Lock::new(Line::new(Bucket::new(limits), max_queue, epoch())),
+            host: None,
+            refusals: Lock::default(),
+        }
     }
 
     /// As [`Shared::new`], before a host whose health counts too.
@@ -87,6 +95,11 @@ impl Shared {
             }
         }
         line
+    }
+
+    /// What it remembers of refusals.
+    pub fn refusals(&self) -> Held<'_, Refusals> {
+        self.refusals.lock()
     }
 
     fn enter(&self, now: Instant) -> Entry {
@@ -142,7 +155,7 @@ impl Shared {
             };
             let next = match &turn {
                 Turn::Grant(..) | Turn::Behind => line.next_waker(ticket, now),
-                Turn::Wait(_) => None,
+                Turn::Wait(_) | Turn::Refuse(_) => None,
             };
             (turn, unused, next)
         };
@@ -158,6 +171,7 @@ impl Shared {
                 }
                 Decision::Behind
             }
+            (Turn::Refuse(refusal), _) => Decision::Refuse(refusal),
             (Turn::Wait(_), Entry::Shut(wait)) => Decision::Refuse(Refusal::Open(wait)),
             (Turn::Wait(wait), _) => Decision::Wait(wait.max(TIMER_STEP)),
             (_, _) => Decision::Behind,

@@ -41,7 +41,10 @@ pub struct Feed {
 
 /// Where a [`Feed`] waits until the one attempt takes it.
 #[derive(Clone)]
-pub struct FeedSlot(Arc<Lock<Option<Feed>>>);
+pub struct FeedSlot {
+    feed: Arc<Lock<Option<Feed>>>,
+    beginning: Bytes,
+}
 
 /// The sending end, for whoever runs the iterator. `Err(())` says that the iterator raised.
 pub type Feeder = mpsc::Sender<Result<Bytes, ()>>;
@@ -49,13 +52,26 @@ pub type Feeder = mpsc::Sender<Result<Bytes, ()>>;
 /// A feed of unknown or known length and its sending end. One chunk waits at a time.
 pub fn feed(length: Option<u64>) -> (Feeder, FeedSlot) {
     let (sender, chunks) = mpsc::channel(1);
-    (sender, FeedSlot(Arc::new(Lock::new(Some(Feed { chunks, length })))))
+    let feed = Arc::new(Lock::new(Some(Feed { chunks, length })));
+    (sender, FeedSlot { feed, beginning: Bytes::new() })
 }
 
 impl FeedSlot {
     /// The feed, the first time.
     pub fn take(&self) -> Option<Feed> {
-        self.0.lock().take()
+        self.feed.lock().take()
+    }
+
+    /// Shows what the feed is known to begin with.
+    #[must_use]
+    pub fn begin_with(mut self, beginning: Bytes) -> Self {
+        self.beginning = beginning;
+        self
+    }
+
+    /// What it is known to begin with; it comes with the chunks all the same.
+    pub fn beginning(&self) -> &[u8] {
+        &self.beginning
     }
 }
 
