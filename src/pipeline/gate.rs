@@ -131,7 +131,8 @@ impl Gate {
         self.host.report(health, clock::now());
     }
 
-    /// Everybody who shares the line, or the lane, stops as long as the server asked for.
+    /// Everybody who shares the line, or the lane, stops as long as the server asked for: in all processes, where they share a
+    /// store.
     pub(super) fn block(&self, lane: Option<&str>, told: &Told, status: u16, longest: Duration) {
         let stops = told.refused && !self.is_exempt;
         // A host that is short of something, and says for how long, is short of it for everybody.
@@ -149,8 +150,8 @@ impl Gate {
             Some(lane) => line.block_lane(lane, until),
             None => line.block_until(until),
         }
-        if let Some(remote) = self.front.remote.as_ref().filter(|_| lane.is_none()) {
-            remote.store.block(&remote.bucket, wait);
+        if let Some(remote) = &self.front.remote {
+            remote.store.block(&remote.bucket, lane, wait);
         }
     }
 }

@@ -66,6 +66,7 @@ pub(crate) struct Trace {
     queued: Duration,
     attempts: u32,
     redirects: u32,
+    store: Option<String>,
 }
 
 impl Trace {
@@ -84,6 +85,7 @@ impl Trace {
             queued: Duration::ZERO,
             attempts: 0,
             redirects: 0,
+            store: None,
         }
     }
 
@@ -98,6 +100,7 @@ impl Trace {
             queued: self.queued,
             attempts: self.attempts,
             redirects: self.redirects,
+            store: self.store.clone(),
             incident: error.and_then(Error::incident).map(str::to_owned),
         }
     }
@@ -142,7 +145,9 @@ async fn walk(setup: &Setup, transport: &Transport, call: Box<Call>, trace: &mut
         patience: setup.rules.max_retry_after,
     };
     gate.judge()?;
-    let permit = queue::acquire(&gate.front, &ask, setup.throttle.max_wait, &mut trace.queued).await?;
+    let permit = queue::acquire(&gate.front, &ask, setup.throttle.max_wait, &mut trace.queued).await;
+    trace.store = gate.front.remote.as_ref().and_then(|remote| remote.news());
+    let permit = permit?;
     let begun = clock::now();
     let road = attempt::Road {
         setup,

@@ -82,7 +82,7 @@ impl ThrottleSetup {
         // Limits that a store keeps are not those of this process: the two never share a line.
         let line = Registry::get_or_create(&format!("{name}|{}", store.name()), &[], self.max_queue, host);
         line.lease(limits, self.processes);
-        Front { line, remote: Some(Arc::new(Remote { store, bucket })) }
+        Front { line, remote: Some(Arc::new(Remote::new(store, bucket))) }
     }
 }
 

@@ -92,6 +92,11 @@ impl Bucket {
         windows.chain(blocked).max().unwrap_or(Duration::ZERO)
     }
 
+    /// By how many requests the pace is ahead of time.
+    pub(super) fn ahead(&self, now: Instant) -> f64 {
+        self.limits.iter().map(|pace| pace.ahead(now)).fold(0.0, f64::max)
+    }
+
     /// Charges every limit, if all of them allow it now.
     pub fn take(&mut self, weight: u32, now: Instant) -> Option<Charge> {
         self.roll(now);

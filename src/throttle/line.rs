@@ -196,13 +196,15 @@ impl Line {
     }
 
     /// What to ask the store for, if this ticket is whose turn is next and only a place is missing.
-    pub(super) fn wants(&mut self, ticket: &Ticket, now: Instant) -> Option<Want> {
-        let (number, _, terms, _) = self.next(now)?;
-        if number != ticket.number || !self.common.wait(terms.weight, now).is_zero() {
+    pub(super) fn wants(&mut self, ticket: &Ticket, longest: Duration, now: Instant) -> Option<Want> {
+        let (number, lane, terms, _) = self.next(now)?;
+        // A place that its lane cannot use would be lost.
+        let own = lane.and_then(|name| self.lanes.get(&name)).map_or(Duration::ZERO, |own| own.wait(terms.weight, now));
+        if number != ticket.number || !own.max(self.common.wait(terms.weight, now)).is_zero() {
             return None;
         }
         let waiting = self.waiting;
-        self.leases.as_mut()?.wants(terms.weight, waiting, now)
+        self.leases.as_mut()?.wants(terms.weight, waiting, longest, now)
     }
 
     pub(super) fn spare(&mut self, now: Instant) -> Option<Spare> {

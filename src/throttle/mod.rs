@@ -25,7 +25,7 @@ pub use breaker::Circuit;
 pub use bucket::{Bucket, Charge};
 pub use host::{Health, Host, HostReading};
 pub use invalid::Invalid;
-pub use lease::{Answer, OnFailure, Spare, Want};
+pub use lease::{Answer, OnFailure, Places, Spare, Want};
 pub use limit::Limit;
 pub use refusals::Refusals;
 pub use registry::Registry;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::ask::Ask;
 use super::bucket::Charge;
 use super::host::{Entry, Host};
-use super::lease::{Answer, Leases, Spare, Want};
+use super::lease::{Answer, Leases, Places, Spare, Want};
 use super::line::{Line, Turn};
 use super::refusals::Refusals;
 use super::{Bucket, Limit};
@@ -272,26 +272,29 @@ impl Shared {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Has the limits kept by a store outside this process, for so many processes until it knows better.
+    /// Has the limits kept by a store outside this process, for so many processes until it knows better. Clients that share the
+    /// line obey the limits of all of them.
     pub fn lease(&self, limits: &[Limit], processes: u32) {
-        let leases = Box::new(Leases::new(limits, processes));
-        self.line().leases.get_or_insert(leases);
+        self.line().leases.get_or_insert_with(|| Box::new(Leases::new(processes))).tighten(limits);
     }
 
     /// What to ask the store for, if this ticket is whose turn is next and only a place is missing. Whoever gets a question asks
-    /// it, and says how that ended.
-    pub fn wants(&self, ticket: &Ticket, now: Instant) -> Option<Want> {
-        self.line().wants(ticket, now)
+    /// it, and says how that ended. A place later than `longest` is of no use to it.
+    pub fn wants(&self, ticket: &Ticket, longest: Duration, now: Instant) -> Option<Want> {
+        self.line().wants(ticket, longest, now)
     }
 
-    /// The store answered a question that told of so much debt.
-    pub fn answered(&self, answer: &Answer, debt: u32, now: Instant) {
+    /// The store answered a question.
+    pub fn answered(&self, answer: &Answer, now: Instant) {
+        for (lane, wait) in &answer.blocked {
+            self.block_lane(lane, now + *wait);
+        }
         self.change(now, |line| {
-            if let Answer::Blocked(wait) = answer {
-                line.common.block(now + *wait);
+            if let Places::Blocked(wait) = answer.places {
+                line.common.block(now + wait);
             }
             if let Some(leases) = &mut line.leases {
-                leases.answered(answer, debt, now);
+                leases.answered(&answer.places, now);
             }
         });
     }
