@@ -1,4 +1,5 @@
-"""Four processes with one quota in Redis: rate, fairness, questions per grant, and what a store that fails costs.
+"""Four processes with one quota in Redis: rate, fairness, questions per grant, the 429s of a server with a sliding window, and
+what a store that fails costs.
 
 Prints tables. Needs `redis-server` (Debian: redis-server) and `benches/requirements.txt`.
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from acquire import most_in
 from figures import table
+from herd import server as quota_server
 from server import free_ports
 
 HERE = Path(__file__).resolve().parent
@@ -51,9 +53,23 @@ asyncio.run(main())
 """
 
 
+HERD = """
+import asyncio, sys, time, botsec
+url, key, origin, ca, count, start = sys.argv[1:]
+async def main():
+    throttle = botsec.Throttle("10/s", key=key, store=botsec.Redis(url), processes=4)
+    options = {"networks": "loopback", "tls": botsec.Tls(ca_file=ca), "throttle": throttle}
+    async with botsec.AsyncClient(origin, **options) as client:
+        await asyncio.sleep(max(0, float(start) - time.time()))
+        await asyncio.gather(*(client.get("/", timeout=600) for _ in range(int(count))))
+asyncio.run(main())
+"""
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5.0, help="seconds of each row (default 5)")
+    parser.add_argument("--requests", type=int, default=200, help="requests before the sliding window (default 200)")
     arguments = parser.parse_args()
     if shutil.which("redis-server") is None:
         print("not measured: there is no redis-server")
@@ -67,6 +83,9 @@ def main():
             ]
             head = ["4 processes at 100/s", "% of the rate", "most in a second", "least share", "questions per grant"]
             print(table(head, rows))
+            print()
+            head = ["4 processes, sliding window of 10/s", "429s", "requests sent", "finish, s", "times the ideal"]
+            print(table(head, [herd(store, arguments.requests)]))
             print()
             print(table(["a store that fails", ""], failures(store)))
         finally:
@@ -110,6 +129,20 @@ def fleet(name, script, store, seconds):
     rate = 100 * len(times) / (times[-1] - times[0]) / RATE
     share = min(map(len, logs)) / (len(times) / 4)
     return [name, round(rate, 1), most_in(times, 1.0), round(share, 2), round((store.questions() - before) / len(times), 3)]
+
+
+def herd(store, requests):
+    """What a server that allows 10 requests in any second sees of four processes that would send all theirs at once."""
+    with tempfile.TemporaryDirectory() as folder, quota_server(Path(folder), "sliding") as (origin, log):
+        ca, count = os.path.join(folder, "ca.pem"), str(requests // 4)
+        arguments = [store.url, os.urandom(8).hex(), origin, ca, count, str(time.time() + 1.5)]
+        workers = [subprocess.Popen([sys.executable, "-c", HERD, *arguments]) for _ in range(4)]
+        if any([worker.wait(300) for worker in workers]):
+            raise SystemExit("a process of the fleet failed")
+        seen = log()
+    ideal = (requests - 10) / 10
+    refused = sum(not good for _, good in seen)
+    return ["botsec: rate=\"10/s\", store=", refused, len(seen), seen[-1][0], round(seen[-1][0] / ideal, 2)]
 
 
 def failures(store):

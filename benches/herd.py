@@ -6,7 +6,9 @@ Each client runs in turn against the same server in a process of its own, over l
 
 import argparse
 import asyncio
+import contextlib
 import json
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -52,24 +54,33 @@ def main():
 
 def run(name, requests, folder):
     """Every request that the server saw: `[seconds, allowed]`."""
+    with server(folder) as (origin, log):
+        target = ["--client", name, "--target", origin, str(folder / "ca.pem"), "--requests", str(requests)]
+        subprocess.run([sys.executable, str(Path(__file__).resolve()), *target], check=True, timeout=300)
+        return log()
+
+
+@contextlib.contextmanager
+def server(folder, *counting):
+    """The server with its authority in `folder`: its origin, and a function that reads its log."""
     authority = trustme.CA()
     leaf = authority.issue_cert("localhost")
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
     leaf.private_key_pem.write_to_path(str(folder / "key.pem"))
     leaf.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
     (port,) = free_ports(1)
-    command = [sys.executable, HERE / "quota_server.py", port, folder / "cert.pem", folder / "key.pem", QUOTA, WINDOW_S]
+    command = [sys.executable, HERE / "quota_server.py", port, folder / "cert.pem", folder / "key.pem", QUOTA, WINDOW_S, *counting]
     process = subprocess.Popen([str(part) for part in command])
     origin = f"https://localhost:{port}"
-    try:
-        wait_for(port)
-        target = ["--client", name, "--target", origin, str(folder / "ca.pem"), "--requests", str(requests)]
-        subprocess.run([sys.executable, str(Path(__file__).resolve()), *target], check=True, timeout=300)
-        import ssl
+    context = ssl.create_default_context(cafile=folder / "ca.pem")
 
-        context = ssl.create_default_context(cafile=folder / "ca.pem")
+    def log():
         with urllib.request.urlopen(f"{origin}/log", context=context, timeout=10) as answer:
             return json.load(answer)
+
+    try:
+        wait_for(port)
+        yield origin, log
     finally:
         process.terminate()
         process.wait(10)
@@ -106,8 +117,6 @@ def naive(origin, ca, requests):
                 retries += 1
 
     async def all_of_them():
-        import ssl
-
         limits = httpx.Limits(max_connections=WORKERS)
         context = ssl.create_default_context(cafile=ca)
         async with httpx.AsyncClient(base_url=origin, verify=context, limits=limits, timeout=60) as client:
@@ -134,8 +143,6 @@ def urllib3(origin, ca, requests):
 
 
 def aiolimiter(origin, ca, requests):
-    import ssl
-
     import aiohttp
     import aiolimiter
 

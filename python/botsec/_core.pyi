@@ -262,6 +262,7 @@ class Redis:
         networks: str | Sequence[str] | None = None,
         tls: Tls | None = None,
         on_failure: Literal["local_share", "fail_closed", "fail_open"] = "local_share",
+        timeout: float | timedelta | None = None,
     ) -> Self: ...
 
 @final

@@ -212,7 +212,10 @@ class ForbiddenError(StatusError):
 
 
 class RateLimitedError(StatusError):
-    """429 after all retries, or a wait beyond the cap."""
+    """A refusal for the pace, whatever its status, after all retries; or a wait beyond the cap.
+
+    `status_code` is None, and nothing was sent, when an earlier answer asked for that wait.
+    """
 
 
 class InternalError(BotsecError):

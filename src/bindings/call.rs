@@ -229,9 +229,9 @@ fn body(given: &Arguments<'_, '_>) -> PyResult<BodyParts> {
     if let Some(files) = given.files.filter(|value| !value.is_none()) {
         return Ok(match multipart::encode(files, given.data)? {
             (multipart::Form::Whole(text), kind) => (Body::Text(text), Some(kind), None),
-            (multipart::Form::Streamed(chunks, length), kind) => {
+            (multipart::Form::Streamed(chunks, length, beginning), kind) => {
                 let (feeder, slot) = feed(length);
-                (Body::Feed(slot), Some(kind), Some((feeder, chunks)))
+                (Body::Feed(slot.begin_with(beginning)), Some(kind), Some((feeder, chunks)))
             }
         });
     }

@@ -301,6 +301,7 @@ fn refusal(py: Python<'_>, core: &Core, given: &Arguments<'_, '_>, raised: &PyEr
         queued: std::time::Duration::ZERO,
         attempts: 0,
         redirects: 0,
+        store: None,
         incident,
     })
 }

@@ -48,6 +48,14 @@ pub(super) fn tell_roots(_: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
+/// Says that a throttle gets along without its store, and why.
+pub(super) fn tell_store(py: Python<'_>, news: &str) {
+    let told = prepare(py).and_then(|()| logger(py)?.call_method1("warning", ("the store is not used: %s", news)));
+    if let Err(error) = told {
+        error.write_unraisable(py, None);
+    }
+}
+
 /// One line at this level, about something that is no call.
 pub(super) fn record(py: Python<'_>, level: u32, line: &str) -> PyResult<()> {
     logger(py)?.call_method1("log", (level, "%s", line)).map(drop)
@@ -83,6 +91,7 @@ fn try_emit(py: Python<'_>, event: &Event) -> PyResult<()> {
     fields.set_item("queued_s", event.queued.as_secs_f64())?;
     fields.set_item("attempts", event.attempts)?;
     fields.set_item("redirects", event.redirects)?;
+    fields.set_item("store", event.store.as_deref())?;
     fields.set_item("incident", event.incident.as_deref())?;
     let extra = PyDict::new(py);
     extra.set_item("botsec", fields)?;

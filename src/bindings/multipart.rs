@@ -18,8 +18,8 @@ const SMALL: u64 = 1024 * 1024;
 pub(super) enum Form {
     /// In memory.
     Whole(Text),
-    /// Read while it is sent, once: an iterator, and the length where it is known.
-    Streamed(Py<PyAny>, Option<u64>),
+    /// Read while it is sent, once: an iterator, the length where it is known, and the plain fields that come first.
+    Streamed(Py<PyAny>, Option<u64>, Bytes),
 }
 
 /// The body and its media type. `data` becomes the plain fields before the files.
@@ -71,7 +71,8 @@ fn stream(py: Python<'_>, fields: &Text, parts: &[(String, Part)], boundary: &st
         pieces.append(piece)
     };
     let bytes = |bytes: &[u8]| (PyBytes::new(py, bytes).into_any(), Some(bytes.len() as u64));
-    let (piece, size) = bytes(&fields.reveal().or_raise(py)?);
+    let beginning = fields.reveal().or_raise(py)?;
+    let (piece, size) = bytes(&beginning);
     push(piece, size)?;
     for (name, part) in parts {
         let (piece, size) = bytes(part.head(boundary, name).as_bytes());
@@ -89,7 +90,7 @@ fn stream(py: Python<'_>, fields: &Text, parts: &[(String, Part)], boundary: &st
     let (piece, size) = bytes(end.as_bytes());
     push(piece, size)?;
     let chunks = py.import("botsec._upload")?.call_method1("parts", (pieces,))?;
-    Ok(Form::Streamed(chunks.unbind(), length))
+    Ok(Form::Streamed(chunks.unbind(), length, beginning))
 }
 
 /// What a part holds.

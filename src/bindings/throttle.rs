@@ -14,7 +14,7 @@ use super::drive::bridge::Bridge;
 use super::drive::promise::Promise;
 use super::error::{Raise, internal, wrong_value};
 use super::pending::Operation;
-use super::store;
+use super::{log, store};
 use crate::clock;
 use crate::error::Error;
 use crate::headers::Dialect;
@@ -108,7 +108,9 @@ impl Throttle {
             return Ok(false);
         }
         let Ok(place) = limiter.join_at_once(&ask) else { return Ok(false) };
-        Ok(wait(py, place)?.is_ok())
+        let taken = wait(py, place)?.is_ok();
+        tell(py, limiter);
+        Ok(taken)
     }
 
     /// Wait for a place.
@@ -122,7 +124,9 @@ impl Throttle {
         if limiter.try_acquire(&ask) {
             return Ok(());
         }
-        wait(py, limiter.join(&ask).or_raise(py)?)?.or_raise(py)
+        let result = wait(py, limiter.join(&ask).or_raise(py)?)?;
+        tell(py, limiter);
+        result.or_raise(py)
     }
 
     /// As `acquire`, to await.
@@ -138,8 +142,9 @@ impl Throttle {
     /// Join the queue on the running loop.
     fn start(&self, py: Python<'_>, bridge: &Bound<'_, Bridge>, weight: u32, priority: &str) -> PyResult<PendingPlace> {
         // It joins here, so that the order of the calls is that of the places.
-        let place = self.limiter()?.join(&ask(weight, priority)?).or_raise(py)?;
-        Operation::spawn(py, bridge, place.wait()).map(PendingPlace)
+        let limiter = self.limiter()?;
+        let place = limiter.join(&ask(weight, priority)?).or_raise(py)?;
+        Ok(PendingPlace(Operation::spawn(py, bridge, place.wait())?, limiter.clone()))
     }
 
     fn __repr__(&self) -> String {
@@ -161,8 +166,15 @@ impl Throttle {
     }
 }
 
+/// Says in the log what is new of the limiter's store.
+fn tell(py: Python<'_>, limiter: &Limiter) {
+    if let Some(news) = limiter.news() {
+        log::tell_store(py, &news);
+    }
+}
+
 fn ask(weight_given: u32, priority_given: &str) -> PyResult<Ask<'static>> {
-    Ok(Ask { lane: None, weight: weight(weight_given)?, priority: priority(priority_given)? })
+    Ok(Ask { weight: weight(weight_given)?, priority: priority(priority_given)?, ..Ask::default() })
 }
 
 /// Waits on the calling thread, where Ctrl-C is heard.
@@ -202,7 +214,7 @@ impl Granted {
 
 /// A place in the queue of a limiter.
 #[pyclass(frozen, module = "botsec._core")]
-pub(super) struct PendingPlace(Operation<Result<(), Error>>);
+pub(super) struct PendingPlace(Operation<Result<(), Error>>, Arc<Limiter>);
 
 #[pymethods]
 impl PendingPlace {
@@ -219,6 +231,7 @@ impl PendingPlace {
 
     /// Raise if the place was refused.
     fn finish(&self, py: Python<'_>) -> PyResult<()> {
+        tell(py, &self.1);
         self.0.take().unwrap_or_else(|| Err(internal())).or_raise(py)
     }
 }

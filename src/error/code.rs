@@ -103,6 +103,8 @@ codes! {
     ThrottleQueueFull, "throttle.queue_full", ThrottledError, BUSY;
     ThrottleStoreDown, "throttle.store_down", ThrottledError, BUSY;
     ThrottleCircuitOpen, "throttle.circuit_open", ThrottledError, BUSY;
+    ThrottleServerWait, "throttle.server_wait", RateLimitedError, BUSY;
+    ThrottleInvalidRequests, "throttle.invalid_requests", ThrottledError, BUSY;
     TransportConnect, "transport.connect", ConnectError, UNREACHABLE;
     TransportDns, "transport.dns", ConnectError, UNREACHABLE;
     TransportTls, "transport.tls", TlsError, UNREACHABLE;

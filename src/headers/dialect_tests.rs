@@ -42,6 +42,12 @@ fn every_profile_is_bound_to_its_hosts() {
         ("shop.myshopify.com", "shopify"),
         ("me.openai.azure.com", "openai"),
         ("api.twitch.tv", "twitch"),
+        ("api.x.com", "x"),
+        ("mastodon.social", "mastodon"),
+        ("matrix.org", "matrix"),
+        ("api.buildkite.com", "buildkite"),
+        ("api.lemlist.com", "lemlist"),
+        ("dynamodb.eu-central-1.amazonaws.com", "aws"),
         ("example.com", "generic"),
         ("evil-discord.com", "generic"),
         ("myshopify.com", "generic"),
@@ -49,7 +55,7 @@ fn every_profile_is_bound_to_its_hosts() {
     ] {
         assert_eq!(Some(Dialect::of(host)), Dialect::named(name), "{host}");
     }
-    assert_eq!(Dialect::names().count(), 12);
+    assert_eq!(Dialect::names().count(), 18);
 }
 
 #[test]
@@ -109,31 +115,38 @@ fn github_tells_its_primary_limit_by_a_reset_and_its_secondary_by_a_message() {
 }
 
 #[test]
-fn bodies_tell_what_headers_do_not() {
-    let slack = "{\"ok\":false,\"error\":\"ratelimited\"}";
-    assert_eq!(
-        refusal(&told(Dialect::Slack, 429, &[("retry-after", "30")], slack)),
-        (true, Some(30_000), Reach::Bucket)
-    );
-    assert_eq!(
-        refusal(&told(Dialect::Slack, 200, &[("retry-after", "30")], slack)),
-        (true, Some(30_000), Reach::Bucket)
-    );
-    assert!(!told(Dialect::Slack, 200, &[], "{\"ok\":true,\"text\":\"ratelimited\"}").refused);
-    let telegram = "{\"ok\":false,\"error_code\":429,\"description\":\"Too Many Requests: retry after 42\",\
-                    \"parameters\":{\"retry_after\":42}}";
-    assert_eq!(refusal(&told(Dialect::Telegram, 429, &[], telegram)), (true, Some(42_000), Reach::Whole));
-    let moved = "{\"ok\":false,\"error_code\":400,\"parameters\":{\"migrate_to_chat_id\":-100}}";
-    assert!(!told(Dialect::Telegram, 400, &[], moved).refused);
-    let matrix = "{\"errcode\":\"M_LIMIT_EXCEEDED\",\"retry_after_ms\":2000}";
-    assert_eq!(refusal(&told(Dialect::Generic, 429, &[], matrix)), (true, Some(2_000), Reach::Bucket));
-    let reddit = "{\"json\":{\"errors\":[[\"RATELIMIT\",\"Looks like you do that a lot. Try again in 3 minutes.\",\"ratelimit\"]]}}";
-    assert_eq!(refusal(&told(Dialect::Reddit, 200, &[], reddit)), (true, Some(180_000), Reach::Bucket));
-    for broken in
-        ["", "{", "[]", "{\"retry_after\":\"soon\"}", "{\"retry_after\":-3}", "{\"retry_after\":1e400}", "null"]
-    {
-        assert_eq!(refusal(&told(Dialect::Telegram, 429, &[], broken)), (true, None, Reach::Whole), "{broken}");
-    }
+fn a_refusal_that_says_when_to_come_again_outweighs_the_windows_beside_it() {
+    let lessons = |status, lines: &[(&str, &str)]| {
+        let answer = told(Dialect::Generic, status, lines, "");
+        answer.lessons().iter().map(|quota| quota.reset.map(|reset| reset.as_secs())).collect::<Vec<_>>()
+    };
+    let later = ("ratelimit", "\"d\";r=0;t=30");
+    assert_eq!(lessons(429, &[("retry-after", "1"), later]), []);
+    assert_eq!(lessons(429, &[("retry-after", "30"), later]), [Some(30)]);
+    assert_eq!(lessons(429, &[later]), [Some(30)]);
+    assert_eq!(lessons(200, &[("retry-after", "1"), later]), [Some(30)], "only a refusal has a say");
+}
+
+#[test]
+fn aws_refuses_with_status_400_by_name() {
+    let named = |name| told(Dialect::Aws, 400, &[("x-amzn-errortype", name), ("x-amz-retry-after", "1500")], "");
+    assert_eq!(refusal(&named("ThrottlingException:http://internal/")), (true, Some(1_500), Reach::Bucket));
+    assert!(!named("ValidationException").refused);
+    assert!(!told(Dialect::Generic, 400, &[("x-amzn-errortype", "ThrottlingException")], "").refused);
+}
+
+#[test]
+fn discords_ban_counts_what_is_the_bots_own_fault() {
+    let counts = |status, lines: &[(&str, &str)]| {
+        Dialect::Discord.counts_as_invalid(status, &told(Dialect::Discord, status, lines, ""))
+    };
+    assert!(counts(401, &[]) && counts(403, &[]) && counts(429, &[("x-ratelimit-scope", "user")]));
+    assert!(!counts(429, &[("x-ratelimit-scope", "shared")]));
+    assert!(!counts(200, &[]) && !counts(404, &[]));
+    assert!(!Dialect::Generic.counts_as_invalid(429, &Told::default()));
+    let exempt = |path: &str| Dialect::Discord.exempts(&path.split('/').collect::<Vec<_>>());
+    assert!(exempt("api/v10/interactions/1/t/callback") && exempt("interactions/1/t/callback"));
+    assert!(!exempt("api/v10/channels/1/interactions") && !Dialect::Slack.exempts(&["interactions"]));
 }
 
 #[test]
@@ -150,6 +163,10 @@ fn requests_and_tokens_have_a_quota_each() {
     assert_eq!(quota(&answer, 0), (Some("requests"), Some(60), 59, Some(1_000)));
     assert_eq!(quota(&answer, 1), (Some("tokens"), Some(150_000), 0, Some(360_000)));
     assert_eq!(refusal(&answer), (true, Some(360_000), Reach::Bucket));
+    let by_use =
+        [("x-ratelimit-remaining-tokens_usage_based", "0"), ("x-ratelimit-reset-tokens_usage_based", "1h2m3s")];
+    let answer = told(Dialect::OpenAi, 200, &by_use, "");
+    assert_eq!(quota(&answer, 0), (Some("tokens_usage_based"), None, 0, Some(3_723_000)));
     let unknown = [
         ("x-ratelimit-limit-tokens", "-1"),
         ("x-ratelimit-remaining-tokens", "-1"),
@@ -172,28 +189,6 @@ fn requests_and_tokens_have_a_quota_each() {
 }
 
 #[test]
-fn a_leaky_bucket_is_told_by_a_fraction_or_by_the_cost_of_a_query() {
-    let used = |text: &str| told(Dialect::Shopify, 200, &[("x-shopify-shop-api-call-limit", text)], "").quotas;
-    assert_eq!(used("32/40")[0].remaining, 8);
-    assert_eq!((used("40/40")[0].remaining, used("40/40")[0].reset), (0, Some(Duration::from_millis(500))));
-    assert_eq!(used("41/40")[0].remaining, 0);
-    for broken in ["/40", "0/0", "40", "a/b", "-1/40", "1/2/3"] {
-        assert_eq!(used(broken), [], "{broken}");
-    }
-    let status = "{\"maximumAvailable\":1000.0,\"currentlyAvailable\":80,\"restoreRate\":50.0}";
-    let cost = format!(
-        "\"extensions\":{{\"cost\":{{\"requestedQueryCost\":101,\"actualQueryCost\":null,\"throttleStatus\":{status}}}}}"
-    );
-    let answer =
-        told(Dialect::Shopify, 200, &[], &format!("{{\"data\":{{\"x\":\"\\\"throttleStatus\\\":{{\"}},{cost}}}"));
-    assert_eq!((answer.refused, answer.quotas[0].remaining), (false, 0));
-    assert_eq!(answer.quotas[0].reset, Some(Duration::from_millis(2020)));
-    let body =
-        format!("{{\"errors\":[{{\"message\":\"Throttled\",\"extensions\":{{\"code\":\"THROTTLED\"}}}}],{cost}}}");
-    assert_eq!(refusal(&told(Dialect::Shopify, 200, &[], &body)), (true, Some(420), Reach::Bucket));
-}
-
-#[test]
 fn resets_are_dates_or_seconds_as_the_vendor_writes_them() {
     let read = |dialect, reset: &str| {
         let lines = [("ratelimit-limit", "30"), ("ratelimit-remaining", "29"), ("ratelimit-reset", reset)];
@@ -213,8 +208,16 @@ fn resets_are_dates_or_seconds_as_the_vendor_writes_them() {
     assert_eq!(of(&mastodon)[0].reset, Some(Duration::from_nanos(60_019_685_000)));
     let x = [("x-rate-limit-limit", "900"), ("x-rate-limit-remaining", "847"), ("x-rate-limit-reset", "1705420800")];
     assert_eq!((of(&x)[0].limit, of(&x)[0].remaining), (Some(900), 847));
-    let lemlist = [("x-ratelimit-remaining", "3"), ("x-ratelimit-reset", "Tue Feb 16 2021 09:02:42 GMT+0100 (CET)")];
-    assert_eq!(of(&lemlist)[0].reset, None);
+    let lemlist = [
+        ("x-ratelimit-remaining", "3"),
+        ("x-ratelimit-reset", "Tue Feb 16 2021 09:02:42 GMT+0100 (Central European Standard Time)"),
+        ("date", "Tue, 16 Feb 2021 08:02:40 GMT"),
+    ];
+    assert_eq!(told(Dialect::Lemlist, 200, &lemlist, "").quotas[0].reset, Some(Duration::from_secs(2)));
+    let x = [("x-rate-limit-remaining", "0"), ("x-rate-limit-reset", "28")];
+    assert_eq!(told(Dialect::X, 200, &x, "").quotas[0].reset, Some(Duration::ZERO), "a date, however small");
+    let buildkite = [("ratelimit-remaining", "35"), ("ratelimit-limit", "50"), ("ratelimit-reset", "28")];
+    assert_eq!(quota(&told(Dialect::Buildkite, 200, &buildkite, ""), 0), (None, Some(50), 35, Some(28_000)));
 }
 
 #[test]
@@ -270,9 +273,20 @@ fn requests_find_their_lanes() {
 
 #[test]
 fn a_quota_from_a_cache_says_nothing() {
-    let cached = [("ratelimit", "\"a\";r=0;t=9"), ("age", "30"), ("x-ratelimit-remaining-requests", "0")];
-    for dialect in Dialect::names().filter_map(Dialect::named) {
-        assert_eq!(told(dialect, 200, &cached, "").quotas, []);
+    for age in [&["30"][..], &["30", "30"], &["0", "30"], &["30, 30"], &["99999999999999999999999"]] {
+        let mut cached = vec![
+            ("ratelimit", "\"a\";r=0;t=9"),
+            ("x-ratelimit-remaining-requests", "0"),
+            ("x-shopify-shop-api-call-limit", "40/40"),
+        ];
+        cached.extend(age.iter().map(|age| ("age", *age)));
+        for dialect in Dialect::names().filter_map(Dialect::named) {
+            assert_eq!(told(dialect, 200, &cached, "").quotas, [], "{age:?}");
+        }
+    }
+    for fresh in ["0", "soon", ""] {
+        let lines = [("ratelimit", "\"a\";r=0;t=9"), ("age", fresh)];
+        assert_eq!(told(Dialect::Generic, 200, &lines, "").quotas.len(), 1, "{fresh:?}");
     }
 }
 
@@ -290,7 +304,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
     #[test]
     fn whatever_a_server_says_is_bounded(
-        which in 0usize..12,
+        which in 0usize..18,
         status in proptest::sample::select(&[200u16, 301, 403, 409, 429, 503, 529][..]),
         texts in proptest::collection::vec("(-?[0-9]{0,25}(\\.[0-9]{1,3})?|[ -~]{0,30}|[0-9]{1,6}(ms|s|m|h)|\"[a-z]{1,4}\";r=[0-9]{1,4};t=[0-9]{1,4})", 8),
         body in "(\\{\"retry_after(_ms)?\":-?[0-9]{1,12}\\}|[ -~]{0,60}|\\{\"parameters\":\\{\"retry_after\":[0-9.e]{1,9}\\}\\})",

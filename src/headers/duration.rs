@@ -87,9 +87,13 @@ pub(super) fn server_time(headers: &HeaderMap) -> Option<SystemTime> {
     httpdate::parse_http_date(headers.get(http::header::DATE)?.to_str().ok()?).ok()
 }
 
-/// A reset as servers write it: delta seconds, epoch seconds or milliseconds, RFC 3339, or a duration such as `6m0s`.
+/// A reset as servers write it: delta seconds, epoch seconds or milliseconds, RFC 3339, a duration such as `6m0s`, or a date as
+/// JavaScript prints it.
 pub(super) fn reset(text: &str, now: SystemTime) -> Option<Duration> {
     let text = text.trim();
+    if text.len() <= 96 && text.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return js_date(text)?.duration_since(now).map_or(Some(Duration::ZERO), |wait| Some(wait.min(FOR_EVER)));
+    }
     if text.len() > 64 {
         return None;
     }
@@ -168,10 +172,42 @@ fn rfc3339(text: &str) -> Option<SystemTime> {
         nanos = seconds(&format!("0.{digits}"))?.subsec_nanos();
         rest = tail;
     }
-    let offset = offset(rest)?;
+    let at = epoch((year, month, day), hour * 3600 + minute * 60 + second, offset(rest)?)?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::new(at, nanos))
+}
+
+/// Seconds since 1970 of a valid day, a second of it, and an offset.
+fn epoch((year, month, day): (u64, u64, u64), second: u64, offset: i64) -> Option<u64> {
     let days = days_from_civil(year as i64, month as i64, day as i64);
-    let at = days * 86_400 + (hour * 3600 + minute * 60 + second) as i64 - offset;
-    SystemTime::UNIX_EPOCH.checked_add(Duration::new(u64::try_from(at).ok()?, nanos))
+    u64::try_from(days * 86_400 + second as i64 - offset).ok()
+}
+
+/// `Tue Feb 16 2021 09:02:42 GMT+0100 (Central European Standard Time)`, as `Date.toString` prints it. The name of the zone is
+/// of no meaning, and the weekday is not looked at.
+///
+/// Source: ECMA-262 §21.4.4.41.1.
+fn js_date(text: &str) -> Option<SystemTime> {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let mut words = text.split(' ');
+    let (_, month, day, year) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    let (time, zone) = (words.next()?, words.next()?.strip_prefix("GMT")?);
+    let digits = |text: &str, count: usize| -> Option<u64> {
+        (text.len() == count && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
+    };
+    let month = MONTHS.iter().position(|known| *known == month)? as u64 + 1;
+    let (day, year) = (digits(day, 2)?, digits(year, 4)?);
+    let mut parts = time.split(':').map(|part| digits(part, 2));
+    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
+    let (hours, minutes) = zone.split_at_checked(3)?;
+    let offset = offset(&format!("{hours}:{minutes}"))?;
+    if parts.next().is_some() || year < 1970 || day == 0 || day > days_in(year, month)? {
+        return None;
+    }
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let at = epoch((year, month, day), hour * 3600 + minute * 60 + second, offset)?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(at))
 }
 
 /// Seconds east of Greenwich: `Z`, `+02:00`, `-08:30`.

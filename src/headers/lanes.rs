@@ -22,6 +22,23 @@ pub(super) fn discord(method: &str, label: &str, segments: &[&str]) -> Option<St
     }
 }
 
+/// Discord: the answer to something that a person clicked or typed.
+pub(super) fn is_interaction(segments: &[&str]) -> bool {
+    match segments {
+        ["api", version, rest @ ..] if version.starts_with('v') => rest.first() == Some(&"interactions"),
+        ["api", rest @ ..] | rest => rest.first() == Some(&"interactions"),
+    }
+}
+
+/// Mastodon: uploads and deletions have limits of their own.
+pub(super) fn mastodon(method: &str, segments: &[&str]) -> &'static str {
+    match (method, segments) {
+        ("POST", ["api", "v1" | "v2", "media"]) => "media",
+        ("DELETE", ["api", "v1", "statuses", _]) | ("POST", ["api", "v1", "statuses", _, "unreblog"]) => "deletions",
+        _ => "all",
+    }
+}
+
 /// GitHub: the resource, by path until an answer names it.
 pub(super) fn github<'a>(segments: &[&'a str]) -> &'a str {
     // A server of one's own has `/api/v3` before its paths, and `/api/graphql`.

@@ -36,11 +36,8 @@ pub(super) enum Resets {
     Seconds,
 }
 
-/// Every limit that the shared fields tell of.
+/// Every limit that the shared fields tell of, if the answer is fresh.
 pub(super) fn quotas(headers: &HeaderMap, now: SystemTime, resets: Resets) -> Vec<Quota> {
-    if is_cached(headers) {
-        return Vec::new();
-    }
     let now = server_time(headers).unwrap_or(now);
     let modern = modern(headers);
     if !modern.is_empty() {
@@ -51,8 +48,8 @@ pub(super) fn quotas(headers: &HeaderMap, now: SystemTime, resets: Resets) -> Ve
 
 /// A cached answer's quota is somebody else's past (draft -11 §5).
 pub(super) fn is_cached(headers: &HeaderMap) -> bool {
-    let age = headers.get(http::header::AGE).and_then(|value| value.to_str().ok());
-    age.and_then(|age| age.trim().parse::<u64>().ok()).is_some_and(|age| age > 0)
+    let lines = headers.get_all(http::header::AGE).iter().filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|age| whole(age).is_some_and(|age| age > 0))
 }
 
 /// All lines of a field as one value, as RFC 9651 §4.2 says.
@@ -82,7 +79,7 @@ fn modern(headers: &HeaderMap) -> Vec<Quota> {
     };
     let (Some(remaining), limit, reset) = (of("remaining"), of("limit"), of("reset")) else { return Vec::new() };
     let window = window_of(&policies, limit);
-    vec![Quota { name: None, limit, remaining, reset: reset.map(Duration::from_secs), window }]
+    vec![Quota { name: None, limit, remaining, reset: reset.map(Duration::from_secs).or(window), window }]
 }
 
 fn member(entry: &ListEntry, policies: &[Policy]) -> Option<Quota> {
@@ -94,12 +91,14 @@ fn member(entry: &ListEntry, policies: &[Policy]) -> Option<Quota> {
     if policy.is_some_and(|policy| !policy.counts_requests) {
         return None;
     }
+    let window = policy.and_then(|policy| policy.window);
     Some(Quota {
         limit: policy.and_then(|policy| policy.quota),
-        window: policy.and_then(|policy| policy.window),
+        window,
         name: Some(name),
         remaining,
-        reset: reset.map(Duration::from_secs),
+        // Without a time the window's length is the longest that it can be.
+        reset: reset.map(Duration::from_secs).or(window),
     })
 }
 
@@ -152,7 +151,7 @@ fn old(headers: &HeaderMap, family: &str, now: SystemTime, resets: Resets) -> Op
     let limit = of("limit").and_then(|text| whole(text.split([',', ';']).next().unwrap_or("")));
     let window =
         ["limit", "policy"].iter().find_map(|tail| window_of(&policies(headers, &format!("{family}-{tail}")), limit));
-    Some(Quota { name: None, limit, remaining, reset, window })
+    Some(Quota { name: None, limit, remaining, reset: reset.or(window), window })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use proptest::prelude::*;
+use sfv::FieldType as _;
 
 use super::*;
 
@@ -47,7 +48,6 @@ fn malformed_and_foreign_fields_are_ignored() {
         &[("ratelimit", "\"a\";r=1,")],
         &[("x-ratelimit-remaining", "-1"), ("x-ratelimit-reset", "0")],
         &[("x-ratelimit-remaining", "abc")],
-        &[("ratelimit", "\"a\";r=0;t=9"), ("age", "30")],
         &[("content-type", "text/html")],
     ] {
         assert_eq!(read(lines), [], "{lines:?}");
@@ -77,6 +77,16 @@ fn a_window_is_read_where_a_policy_tells_it() {
 }
 
 #[test]
+fn a_window_without_an_end_lasts_as_long_as_its_policy_says() {
+    let policy = ("ratelimit-policy", "\"a\";q=10;w=60");
+    assert_eq!(first(&[("ratelimit", "\"a\";r=0"), policy]), (Some(10), 0, Some(60)));
+    assert_eq!(first(&[("ratelimit", "\"a\";r=0;t=5"), policy]), (Some(10), 0, Some(5)));
+    assert_eq!(first(&[("ratelimit", "\"b\";r=0"), policy]), (None, 0, None));
+    let old = [("ratelimit", "limit=9, remaining=0"), ("ratelimit-policy", "9;w=7")];
+    assert_eq!(first(&old), (Some(9), 0, Some(7)));
+}
+
+#[test]
 fn quotas_of_other_things_than_requests_are_left_out() {
     for unit in ["content-bytes", "bytes", "concurrent-requests"] {
         let policy = format!("\"a\";q=100;qu=\"{unit}\", \"b\";q=10;qu=\"requests\"");
@@ -102,4 +112,46 @@ fn a_wrong_local_clock_changes_nothing_where_the_answer_is_dated() {
         let lines = [("date", date), ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", reset.as_str())];
         assert_eq!(first(&lines), (None, 0, Some(60)));
     }
+}
+
+/// Vectors of `tests/vectors/structured_fields.json`, by the sections of RFC 9651: what a field is written as, and its canonical
+/// form; none for what must be refused.
+#[test]
+fn structured_fields_are_read_as_their_standard_says() {
+    let all: Vec<serde_json::Value> =
+        serde_json::from_str(include_str!("../../tests/vectors/structured_fields.json")).unwrap();
+    assert!(all.len() > 120);
+    for vector in all {
+        let raw = vector["raw"].as_str().unwrap();
+        let parser = || Parser::new(raw.as_bytes());
+        let read = match vector["type"].as_str().unwrap() {
+            "item" => parser().parse::<sfv::Item>().map(|item| item.serialize()),
+            "list" => parser().parse::<List>().map(|list| list.serialize().unwrap_or_default()),
+            _ => parser().parse::<Dictionary>().map(|dictionary| dictionary.serialize().unwrap_or_default()),
+        };
+        assert_eq!(read.ok().as_deref(), vector["expect"].as_str(), "{vector}");
+        // Whatever it is, it is no quota, and does no harm.
+        if let Ok(value) = HeaderValue::from_str(raw) {
+            let mut headers = HeaderMap::new();
+            headers.insert("ratelimit", value.clone());
+            headers.insert("ratelimit-policy", value);
+            let quotas = quotas(&headers, SystemTime::UNIX_EPOCH, Resets::Guessed);
+            assert_eq!(quotas.len(), usize::from(raw.starts_with("limit=")), "{vector}");
+        }
+    }
+}
+
+/// What the draft's own types ask for beyond a well-formed field.
+#[test]
+fn quotas_of_a_wrong_type_are_no_quotas() {
+    for wrong in
+        ["\"a\";r=\"1\"", "\"a\";r=?1", "\"a\";r=1.0", "\"a\";r=-1", "\"a\";t=1", "a;r=1", "1;r=1", "(\"a\");r=1"]
+    {
+        assert_eq!(read(&[("ratelimit", wrong)]), [], "{wrong}");
+    }
+    for wrong in ["\"a\";r=1;t=\"9\"", "\"a\";r=1;t=1.5", "\"a\";r=1;t=-1"] {
+        assert_eq!(read(&[("ratelimit", wrong)]), [], "{wrong}");
+    }
+    assert_eq!(first(&[("ratelimit", "\"a\";r=1;t=9;pk=:AQ==:")]), (None, 1, Some(9)));
+    assert_eq!(first(&[("ratelimit", "\"a\";r=1;r=2")]), (None, 2, None));
 }

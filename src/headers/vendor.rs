@@ -10,13 +10,14 @@ use super::quota::{self, Quota, Resets};
 
 /// Whether a field of this name may speak of time or quota.
 pub(super) fn is_spoken(name: &str) -> bool {
-    const BEGINNINGS: [&str; 9] = [
+    const BEGINNINGS: [&str; 10] = [
         "ratelimit",
         "x-rate",
         "retry-after",
         "anthropic-ratelimit",
         "x-shopify-shop-api",
         "x-amz-retry-after",
+        "x-amzn-errortype",
         "x-should-retry",
         "stripe-should-retry",
         "grpc-retry-pushback",
@@ -27,24 +28,26 @@ pub(super) fn is_spoken(name: &str) -> bool {
 
 /// Every limit that the fields tell of.
 pub(super) fn quotas(dialect: Dialect, headers: &HeaderMap, now: SystemTime) -> Vec<Quota> {
+    if quota::is_cached(headers) {
+        return Vec::new();
+    }
     match dialect {
         Dialect::Anthropic => by_unit(headers, now, |unit, part| format!("anthropic-ratelimit-{unit}-{part}")),
         Dialect::OpenAi => by_unit(headers, now, |unit, part| format!("x-ratelimit-{part}-{unit}")),
         Dialect::Shopify => leaky(headers).into_iter().collect(),
-        Dialect::Twitch => quota::quotas(headers, now, Resets::Dates),
-        Dialect::Reddit => quota::quotas(headers, now, Resets::Seconds),
+        Dialect::Twitch | Dialect::X => quota::quotas(headers, now, Resets::Dates),
+        Dialect::Buildkite | Dialect::Reddit => quota::quotas(headers, now, Resets::Seconds),
         _ => quota::quotas(headers, now, Resets::Guessed),
     }
 }
 
 /// Quotas of requests and of tokens, under names that `name` makes of the unit and the part.
 fn by_unit(headers: &HeaderMap, now: SystemTime, name: impl Fn(&str, &str) -> String) -> Vec<Quota> {
-    if quota::is_cached(headers) {
-        return Vec::new();
-    }
     let now = server_time(headers).unwrap_or(now);
     let mut found = Vec::new();
-    for unit in ["requests", "tokens", "input-tokens", "output-tokens"] {
+    const UNITS: [&str; 6] =
+        ["requests", "tokens", "input-tokens", "output-tokens", "requests_usage_based", "tokens_usage_based"];
+    for unit in UNITS {
         let of = |part: &str| headers.get(name(unit, part)).and_then(|value| value.to_str().ok());
         let Some(remaining) = of("remaining").and_then(whole) else { continue };
         // A request takes more than one token: with any left it may try, with none it waits.
@@ -86,6 +89,29 @@ pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
 pub(super) fn is_crowded(headers: &HeaderMap) -> bool {
     let reason = headers.get("stripe-rate-limited-reason").and_then(|value| value.to_str().ok());
     reason.is_some_and(|reason| reason.ends_with("concurrency"))
+}
+
+/// Whether AWS names a refusal for the pace: with status 400, in a field or in the body.
+///
+/// Source: botocore's `ThrottledRetryableChecker`.
+pub(super) fn is_throttling(name: &str) -> bool {
+    const NAMES: [&str; 12] = [
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "TooManyRequestsException",
+    ];
+    // `com.amazon.coral.service#ThrottlingException`, `ThrottlingException:http://internal/…`
+    let name = name.rsplit('#').next().unwrap_or(name);
+    NAMES.contains(&name.split(':').next().unwrap_or(name).trim())
 }
 
 /// What the server says about a repeat. A "no" is believed of everybody; a "yes" of vendors who document it, since it makes us

@@ -30,6 +30,8 @@ pub struct Event {
     pub attempts: u32,
     /// Redirects followed.
     pub redirects: u32,
+    /// Why the process began to get along without the store of its limits, where this call was the first to notice.
+    pub store: Option<String>,
     /// The incident id that the exception carries too.
     pub incident: Option<String>,
 }
@@ -54,6 +56,9 @@ impl Event {
         if let Some(code) = self.code {
             let _ = write!(line, " code={code}");
         }
+        if let Some(store) = &self.store {
+            let _ = write!(line, " store={store:?}");
+        }
         if let Some(incident) = &self.incident {
             let _ = write!(line, " incident={incident}");
         }
@@ -72,14 +77,14 @@ impl Event {
 
     /// Tells `tracing` subscribers of programs that use the crate without Python.
     pub fn trace(&self) {
-        let Self { route, status, code, attempts, redirects, incident, .. } = self;
+        let Self { route, status, code, attempts, redirects, store, incident, .. } = self;
         let (method, host) = (self.method_text(), self.host_text());
         let (elapsed_ms, queued_ms) = (self.elapsed.as_secs_f64() * 1e3, self.queued.as_secs_f64() * 1e3);
         macro_rules! tell {
             ($level:ident) => {
                 tracing::$level!(
                     target: "botsec",
-                    method, host, %route, status, code, elapsed_ms, queued_ms, attempts, redirects, incident
+                    method, host, %route, status, code, elapsed_ms, queued_ms, attempts, redirects, store, incident
                 )
             };
         }
@@ -178,9 +183,9 @@ impl Event {
     /// How loud this event is.
     pub fn level(&self) -> Level {
         match self.code {
-            None => Level::Info,
+            None if self.store.is_none() => Level::Info,
             Some(code) if code == Code::Internal.as_str() => Level::Error,
-            Some(_) => Level::Warning,
+            _ => Level::Warning,
         }
     }
 }
@@ -201,6 +206,7 @@ mod tests {
             queued: Duration::ZERO,
             attempts,
             redirects: 0,
+            store: None,
             incident: None,
         }
     }
@@ -208,6 +214,14 @@ mod tests {
     #[test]
     fn a_line_holds_fields_only() {
         assert_eq!(event(None, 1).line(), "GET api.example.com /users/{id:int} status=200 ms=12.0 attempts=1");
+        assert_eq!(event(None, 1).level(), Level::Info);
+    }
+
+    #[test]
+    fn a_store_that_is_gone_is_worth_a_warning() {
+        let event = Event { store: Some("localhost:1: it refused".to_owned()), ..event(None, 1) };
+        assert!(event.line().ends_with(" store=\"localhost:1: it refused\""), "{}", event.line());
+        assert_eq!(event.level(), Level::Warning);
     }
 
     /// Keeps what one event says.

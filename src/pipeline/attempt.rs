@@ -121,7 +121,7 @@ impl Road<'_> {
             match self.verdict(&outcome, host.authority(), trace) {
                 Verdict::Again(wait) => match Box::pin(self.another_turn(wait, trace)).await {
                     Ok(turn) => (permitted, permit) = turn,
-                    Err(error) if error.code().class() == Class::ThrottledError => {
+                    Err(error) if matches!(error.code().class(), Class::ThrottledError | Class::RateLimitedError) => {
                         return self.last(stopped(failure, &Reason::NoTurn, error.retry_after()));
                     }
                     Err(error) => return Err(error.into()),
@@ -140,6 +140,7 @@ impl Road<'_> {
     ) -> Result<(Box<PermittedRequest>, Permit), Error> {
         queue::nap(wait).await;
         let permitted = Box::new(self.permit()?);
+        self.gate.judge()?;
         let permit = queue::acquire(&self.gate.front, self.ask, self.longest_wait(), &mut trace.queued).await?;
         Ok((permitted, permit))
     }
@@ -196,7 +197,7 @@ impl Road<'_> {
                 permit.delayed(delay);
             }
             if !permit.is_settled() {
-                permit.settle(&told.quotas);
+                permit.settle(&gate.lessons(&told));
             }
             gate.report(reply.status.as_u16(), &told);
             trace.status = Some(reply.status.as_u16());
@@ -217,6 +218,7 @@ impl Road<'_> {
             trace.host = Some(permitted.origin().clone());
             let gate = self.setup.gate(permitted.origin());
             let ask = Ask { lane: None, ..*self.ask };
+            gate.judge().map_err(refused)?;
             let acquire = queue::acquire(&gate.front, &ask, self.longest_wait(), &mut trace.queued);
             extra = Some(Box::pin(acquire).await.map_err(refused)?);
             other = Some(gate);
@@ -345,9 +347,11 @@ impl Road<'_> {
         let lane = self.ask.lane.filter(|_| lane);
         let known = told.quotas.len();
         gate.dialect.conclude(&mut told, status, content.as_deref());
-        gate.learn(lane, &told, known);
-        gate.block(lane, &told, self.setup.rules.max_retry_after);
+        gate.learn(lane, &mut told, known);
+        let longest = self.setup.rules.max_retry_after;
+        gate.block(lane, &told, status, longest);
         let retry_after = told.retry_after.filter(|_| !good || told.refused);
+        let limited = told.refused || again && retry_after > Some(longest);
         let outcome = Outcome::Answered { status, retry_after, refused: told.refused, verdict: told.retry };
         let (good, again) = (good && !told.refused, again || told.refused);
         let reason = reply.reason.or_else(|| reply.status.canonical_reason().map(str::to_owned)).unwrap_or_default();
@@ -362,11 +366,17 @@ impl Road<'_> {
             elapsed: clock::now().duration_since(self.begun),
             attempts,
             quota: told.quotas.into_iter().next(),
+            limited,
         };
         if good || !(self.options.check || again) {
             return Ok(Ok(response));
         }
-        Ok(Err((outcome, Failure { error: status_error(&response, retry_after), response: Some(Box::new(response)) })))
+        let mut error = status_error(&response, retry_after);
+        if let Some(chat) = told.moved_to {
+            error = error.with("migrate_to_chat_id", chat.to_string());
+            error = error.hint("the group became a supergroup; send to `migrate_to_chat_id` from now on");
+        }
+        Ok(Err((outcome, Failure { error, response: Some(Box::new(response)) })))
     }
 }
 

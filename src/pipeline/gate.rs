@@ -4,14 +4,16 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use memchr::memmem;
+
 use super::queue::Front;
 use crate::clock;
-use crate::error::Code;
-use crate::headers::{Dialect, Reach, Told};
+use crate::error::{Code, Error};
+use crate::headers::{Dialect, Quota, Reach, Told};
 use crate::policy::PermittedRequest;
 use crate::throttle::{Health, Host, Limit};
 use crate::transport::{Reached, Trouble};
-use crate::validate::ValidRequest;
+use crate::validate::{Body, ValidRequest};
 
 /// How requests to one origin are paced.
 #[derive(Debug)]
@@ -24,12 +26,15 @@ pub struct Gate {
     pub host: Arc<Host>,
     /// Whether each route has limits of its own.
     pub(super) per_route: bool,
+    /// What stands before requests for which no limit of the API's holds; such a gate learns nothing and stops nobody.
+    pub(super) exempt: Option<Arc<Gate>>,
+    pub(super) is_exempt: bool,
 }
 
 impl Gate {
     /// Tells the line what is known of the API without asking it.
     pub(super) fn prepare(&self) {
-        if self.per_route {
+        if self.per_route || self.is_exempt {
             return;
         }
         for (lanes, rate) in self.dialect.documented() {
@@ -44,24 +49,55 @@ impl Gate {
         }
     }
 
+    /// The gate that a request has to pass: this one, unless it is exempt.
+    pub(super) fn of(self: &Arc<Self>, permitted: &PermittedRequest) -> Arc<Self> {
+        match &self.exempt {
+            Some(exempt) if self.dialect.exempts(&segments(permitted)) => exempt.clone(),
+            _ => self.clone(),
+        }
+    }
+
+    /// Whether a request may ask for its turn at all.
+    ///
+    /// # Errors
+    /// `ThrottledError` when the API would ban who goes on.
+    pub(super) fn judge(&self) -> Result<(), Error> {
+        let wait = if self.dialect.bans() { self.host.invalid().refuses(clock::now()) } else { None };
+        let Some(wait) = wait else { return Ok(()) };
+        let reason = "the API refused too many requests of late, and would ban who goes on";
+        Err(Error::new(Code::ThrottleInvalidRequests).with("reason", reason).after(wait))
+    }
+
     /// The narrower bucket that a request counts against as well.
     pub(super) fn lane(&self, request: &ValidRequest, permitted: &PermittedRequest) -> Option<String> {
         if self.per_route {
             return Some(format!("{} {}", request.method(), request.label()));
         }
-        if !self.dialect.has_lanes() {
+        if !self.dialect.has_lanes() || self.is_exempt {
             return None;
         }
-        let segments: Vec<&str> = permitted.uri().path().split('/').filter(|part| !part.is_empty()).collect();
         let field = |name: &str| {
             let query = request.query_pairs().iter().find(|(key, _)| key == name).and_then(|(_, value)| value.clone());
-            query.or_else(|| body_field(permitted, name))
+            query.or_else(|| body_field(request, permitted, name))
         };
-        self.dialect.lane(request.method().as_str(), request.label(), &segments, &field)
+        self.dialect.lane(request.method().as_str(), request.label(), &segments(permitted), &field)
+    }
+
+    /// What the line learns of an answer's head.
+    pub(super) fn lessons<'a>(&self, told: &'a Told) -> Cow<'a, [Quota]> {
+        if self.is_exempt { Cow::Borrowed(&[]) } else { told.lessons() }
     }
 
     /// Takes in what the rest of an answer told, beyond the `known` quotas of its head.
-    pub(super) fn learn(&self, lane: Option<&str>, told: &Told, known: usize) {
+    pub(super) fn learn(&self, lane: Option<&str>, told: &mut Told, known: usize) {
+        if self.is_exempt {
+            return;
+        }
+        if told.guessed {
+            told.retry_after = told.retry_after.map(|wait| self.front.line.refusals().grow(wait, clock::now()));
+        } else if self.dialect.guesses() && !told.refused {
+            self.front.line.refusals().calm(clock::now());
+        }
         self.front.line.learn(lane, told.quotas.get(known..).unwrap_or_default(), clock::now());
         if let Some((lane, bucket)) = lane.zip(told.bucket.as_deref()).filter(|_| !self.per_route) {
             self.front.line.name_lane(lane, &self.dialect.bucket(lane, bucket));
@@ -78,6 +114,9 @@ impl Gate {
             _ => Health::Good,
         };
         self.host.report(health, clock::now());
+        if self.dialect.counts_as_invalid(status, told) {
+            self.host.invalid().count(clock::now());
+        }
     }
 
     /// The host's health, as what happened instead of an answer shows it.
@@ -92,27 +131,46 @@ impl Gate {
         self.host.report(health, clock::now());
     }
 
-    /// Everybody who shares the line, or the lane, stops as long as the server asked for.
-    pub(super) fn block(&self, lane: Option<&str>, told: &Told, longest: Duration) {
-        let Some(wait) = told.retry_after.filter(|_| told.refused) else { return };
-        let wait = wait.min(longest);
-        let until = clock::now() + wait;
+    /// Everybody who shares the line, or the lane, stops as long as the server asked for: in all processes, where they share a
+    /// store.
+    pub(super) fn block(&self, lane: Option<&str>, told: &Told, status: u16, longest: Duration) {
+        let stops = told.refused && !self.is_exempt;
+        // A host that is short of something, and says for how long, is short of it for everybody.
+        let short = matches!(status, 503 | 529);
+        let Some(wait) = told.retry_after.filter(|_| stops || short).map(|wait| wait.min(longest)) else { return };
+        let (line, now) = (&self.front.line, clock::now());
+        let until = now + wait;
+        let of_lane = |lane: &&str| {
+            stops
+                && told.reach != Reach::Whole
+                && !(self.dialect.hides_reach() && line.refusals().is_of_all(lane, until, now))
+        };
+        let lane = lane.filter(of_lane);
         match lane {
-            Some(lane) if told.reach != Reach::Whole => self.front.line.block_lane(lane, until),
-            _ => {
-                self.front.line.block_until(until);
-                if let Some(remote) = &self.front.remote {
-                    remote.store.block(&remote.bucket, wait);
-                }
-            }
+            Some(lane) => line.block_lane(lane, until),
+            None => line.block_until(until),
+        }
+        if let Some(remote) = &self.front.remote {
+            remote.store.block(&remote.bucket, lane, wait);
         }
     }
 }
 
+fn segments(permitted: &PermittedRequest) -> Vec<&str> {
+    permitted.uri().path().split('/').filter(|part| !part.is_empty()).collect()
+}
+
 /// A top-level field of a request's JSON object or form.
-fn body_field(permitted: &PermittedRequest, name: &str) -> Option<String> {
-    let body = permitted.bytes().filter(|bytes| !bytes.is_empty() && bytes.len() <= MAX_BODY)?;
+fn body_field(request: &ValidRequest, permitted: &PermittedRequest, name: &str) -> Option<String> {
     let kind = permitted.headers().get(http::header::CONTENT_TYPE)?.to_str().ok()?;
+    if kind.starts_with("multipart/form-data") {
+        let beginning = match request.body() {
+            Body::Feed(feed) => feed.beginning(),
+            _ => permitted.bytes()?,
+        };
+        return part(beginning, name);
+    }
+    let body = permitted.bytes().filter(|bytes| !bytes.is_empty() && bytes.len() <= MAX_BODY)?;
     if kind.starts_with("application/json") {
         return match serde_json::from_slice::<serde_json::Value>(body).ok()?.get(name)? {
             serde_json::Value::String(text) => Some(text.clone()),
@@ -128,5 +186,21 @@ fn body_field(permitted: &PermittedRequest, name: &str) -> Option<String> {
     percent_encoding::percent_decode_str(value).decode_utf8().ok().map(Cow::into_owned)
 }
 
+/// A plain field of a form as this crate writes them: before the files.
+fn part(body: &[u8], name: &str) -> Option<String> {
+    let body = body.get(..body.len().min(MAX_BODY))?;
+    let head = format!("\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+    let line = memmem::find(body, b"\r\n")?;
+    let boundary = body.get(..line).filter(|boundary| boundary.starts_with(b"--"))?;
+    let value = memmem::find_iter(body, boundary)
+        .find_map(|at| body.get(at + boundary.len()..)?.strip_prefix(head.as_bytes()))?;
+    let end = memmem::find(value, b"\r\n")?;
+    std::str::from_utf8(value.get(..end)?).ok().map(str::to_owned)
+}
+
 /// Longest body that is searched for the field that names a lane; a chat message is far shorter.
 const MAX_BODY: usize = 64 * 1024;
+
+#[cfg(test)]
+#[path = "gate_tests.rs"]
+mod tests;

@@ -53,6 +53,11 @@ impl Limiter {
         self.front.remote.is_some()
     }
 
+    /// Why this process began to get along without the store; told once.
+    pub fn news(&self) -> Option<String> {
+        self.front.remote.as_ref()?.news()
+    }
+
     /// A place at once; false when it would have to wait.
     pub fn try_acquire(&self, ask: &Ask<'_>) -> bool {
         let now = clock::now();

@@ -70,6 +70,7 @@ pub(crate) struct Trace {
     redirects: u32,
     /// Whether a 401 had a secret read again already.
     renewed: bool,
+    store: Option<String>,
 }
 
 impl Trace {
@@ -89,6 +90,7 @@ impl Trace {
             attempts: 0,
             redirects: 0,
             renewed: false,
+            store: None,
         }
     }
 
@@ -103,6 +105,7 @@ impl Trace {
             queued: self.queued,
             attempts: self.attempts,
             redirects: self.redirects,
+            store: self.store.clone(),
             incident: error.and_then(Error::incident).map(str::to_owned),
         }
     }
@@ -141,10 +144,18 @@ async fn walk(setup: &Setup, transport: &Transport, call: Box<Call>, trace: &mut
     // Judged before it queues: what is not allowed shall not wait.
     let permitted = Box::new(setup.policy.permit(&request, auth, &setup.defaults)?);
     trace.host = Some(permitted.origin().clone());
-    let gate = setup.gate(permitted.origin());
+    let gate = setup.gate(permitted.origin()).of(&permitted);
     let lane = gate.lane(&request, &permitted);
-    let ask = Ask { lane: lane.as_deref(), weight: options.weight.max(1), priority: options.priority };
-    let permit = queue::acquire(&gate.front, &ask, setup.throttle.max_wait, &mut trace.queued).await?;
+    let ask = Ask {
+        lane: lane.as_deref(),
+        weight: options.weight.max(1),
+        priority: options.priority,
+        patience: setup.rules.max_retry_after,
+    };
+    gate.judge()?;
+    let permit = queue::acquire(&gate.front, &ask, setup.throttle.max_wait, &mut trace.queued).await;
+    trace.store = gate.front.remote.as_ref().and_then(|remote| remote.news());
+    let permit = permit?;
     let begun = clock::now();
     let road = attempt::Road {
         setup,

@@ -144,12 +144,12 @@ impl Seat {
     async fn wait(&mut self) -> Result<Permit, Error> {
         loop {
             let decision = poll_once(self).await;
+            let left = self.max_wait.saturating_sub(clock::now().duration_since(self.joined));
             if let (Decision::Wait(_), Some(remote)) = (&decision, &self.remote)
-                && Box::pin(remote.ask(&self.bucket, &self.ticket)).await?
+                && Box::pin(remote.ask(&self.bucket, &self.ticket, left)).await?
             {
                 continue;
             }
-            let left = self.max_wait.saturating_sub(clock::now().duration_since(self.joined));
             match decision {
                 Decision::Grant(grant) => {
                     self.taken = true;
@@ -198,8 +198,14 @@ async fn sleep_or_woken(wait: Duration) {
     .await;
 }
 
-fn refuse(refusal: &Refusal) -> Error {
+pub(super) fn refuse(refusal: &Refusal) -> Error {
     match refusal {
+        Refusal::Told(wait) => Error::new(Code::ThrottleServerWait)
+            .with(
+                "reason",
+                format!("the API asks for a wait of {:.1} s; max_retry_after= is shorter", wait.as_secs_f64()),
+            )
+            .after(*wait),
         Refusal::Open(wait) => Error::new(Code::ThrottleCircuitOpen)
             .with("reason", "the host failed too often of late; its circuit is open")
             .after(*wait),

@@ -31,6 +31,8 @@ pub struct Response {
     pub attempts: u32,
     /// What the API said about its quota.
     pub quota: Option<Quota>,
+    /// Whether it is a refusal for the pace, whatever its status, or asks for a longer wait than the client accepts.
+    pub limited: bool,
 }
 
 /// A body that was read, or one still to read.

@@ -82,7 +82,7 @@ impl ThrottleSetup {
         // Limits that a store keeps are not those of this process: the two never share a line.
         let line = Registry::get_or_create(&format!("{name}|{}", store.name()), &[], self.max_queue, host);
         line.lease(limits, self.processes);
-        Front { line, remote: Some(Arc::new(Remote { store, bucket })) }
+        Front { line, remote: Some(Arc::new(Remote::new(store, bucket))) }
     }
 }
 
@@ -182,7 +182,13 @@ impl Setup {
         let bucket = format!("{}/{tag}/{key}", origin.authority());
         let front = throttle.front(&name, bucket, common, Some(host.clone()));
         front.line.narrow("", of_lanes);
-        let gate = Gate { front, dialect, host, per_route: throttle.per_route };
+        let per_route = throttle.per_route;
+        // Limits of the caller's own hold for every request.
+        let exempt = (dialect.has_exempt() && limits.is_empty()).then(|| {
+            let front = throttle.front(&format!("{name}|exempt"), String::new(), &[], Some(host.clone()));
+            Arc::new(Gate { front, dialect, host: host.clone(), per_route, exempt: None, is_exempt: true })
+        });
+        let gate = Gate { front, dialect, host, per_route, exempt, is_exempt: false };
         gate.prepare();
         gate
     }

@@ -26,7 +26,7 @@ pub(super) fn outcome_of(trouble: &Trouble) -> Option<Outcome> {
 pub(super) fn stopped(mut failure: Failure, reason: &Reason, retry_after: Option<Duration>) -> Failure {
     failure.error.add("retry", reason.as_str());
     if let Some(wait) = retry_after
-        && failure.error.retry_after().is_none()
+        && failure.error.retry_after().is_none_or(|known| known < wait)
     {
         failure.error = failure.error.after(wait);
     }
@@ -36,6 +36,7 @@ pub(super) fn stopped(mut failure: Failure, reason: &Reason, retry_after: Option
 /// The error that a status means.
 pub fn status_error(response: &Response, retry_after: Option<Duration>) -> Error {
     let code = match response.status {
+        _ if response.limited => Code::StatusRateLimited,
         401 => Code::StatusAuthFailed,
         403 => Code::StatusForbidden,
         429 => Code::StatusRateLimited,

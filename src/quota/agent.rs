@@ -4,17 +4,16 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
-use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::script::{self, Scripts};
-use super::{DEADLINE, Target};
+use super::{Target, dial};
 use crate::clock::{self, Dice};
 use crate::fork::{Lock, epoch};
 use crate::throttle::{Answer, Spare, Want};
@@ -29,7 +28,8 @@ const IDLE: Duration = Duration::from_secs(60);
 /// What the store is asked.
 pub(super) enum Question {
     Reserve(String, Want, oneshot::Sender<Result<Answer, String>>),
-    Block(String, Duration),
+    /// Of a bucket, or of one of its lanes.
+    Block(String, Option<String>, Duration),
     GiveBack(String, Spare),
 }
 
@@ -41,8 +41,34 @@ pub(super) struct Agent {
 
 struct Thread {
     inbox: mpsc::Sender<Question>,
-    down: Arc<AtomicBool>,
+    state: Arc<State>,
     epoch: u64,
+}
+
+/// Whether the store answers, and why not.
+#[derive(Default)]
+struct State {
+    down: AtomicBool,
+    reason: Lock<String>,
+}
+
+impl State {
+    fn is_down(&self) -> bool {
+        self.down.load(Ordering::Acquire)
+    }
+
+    fn reason(&self) -> String {
+        self.reason.lock().clone()
+    }
+
+    fn fall(&self, reason: String) {
+        *self.reason.lock() = reason;
+        self.down.store(true, Ordering::Release);
+    }
+
+    fn rise(&self) {
+        self.down.store(false, Ordering::Release);
+    }
 }
 
 impl Agent {
@@ -55,162 +81,214 @@ impl Agent {
     /// # Errors
     /// Why there will be no answer: the store is known to be down, or too many wait.
     pub(super) fn ask(&self, question: Question) -> Result<(), String> {
-        let (inbox, down) = self.running()?;
+        let (inbox, state) = self.running()?;
         // Told even so: it keeps the thread looking for the store.
         inbox.try_send(question).map_err(|_| "too many questions wait".to_owned())?;
-        if down.load(Ordering::Acquire) { Err("the store does not answer".to_owned()) } else { Ok(()) }
+        if state.is_down() { Err(state.reason()) } else { Ok(()) }
     }
 
-    fn running(&self) -> Result<(mpsc::Sender<Question>, Arc<AtomicBool>), String> {
+    fn running(&self) -> Result<(mpsc::Sender<Question>, Arc<State>), String> {
         let mut held = self.thread.lock();
         if let Some(thread) = held.as_ref().filter(|thread| thread.epoch == epoch() && !thread.inbox.is_closed()) {
-            return Ok((thread.inbox.clone(), thread.down.clone()));
+            return Ok((thread.inbox.clone(), thread.state.clone()));
         }
         let (inbox, questions) = mpsc::channel(MOST);
-        let down = Arc::new(AtomicBool::new(false));
-        let serving = Serving::new(self.target.clone(), down.clone());
+        let (news, heard) = mpsc::channel(MOST);
+        let state = Arc::<State>::default();
+        let serving = Serving::new(self.target.clone(), state.clone(), news);
         thread::Builder::new()
             .name("botsec-store".to_owned())
             .spawn(move || {
                 // Without a runtime every question stays unanswered, which is what a store that is down looks like.
                 if let Ok(runtime) = Builder::new_current_thread().enable_all().build() {
-                    runtime.block_on(serving.serve(questions));
+                    runtime.block_on(serving.serve(questions, heard));
                 }
             })
             .map_err(|_| "no thread for the store".to_owned())?;
-        let old = held.replace(Thread { inbox: inbox.clone(), down: down.clone(), epoch: epoch() });
+        let old = held.replace(Thread { inbox: inbox.clone(), state: state.clone(), epoch: epoch() });
         drop(held);
         // The parent's channel belongs to its runtime.
         std::mem::forget(old);
-        Ok((inbox, down))
+        Ok((inbox, state))
     }
 }
 
 enum Step {
-    Broke(Option<u64>),
+    Happened(Option<News>),
     Asked(Option<Question>),
+}
+
+/// What became of a connection, by its number.
+enum News {
+    /// A question over it stayed without an answer.
+    Broke(u64, String),
+    /// It takes longer than a question may.
+    Late(u64),
+    Dialed(u64, Result<MultiplexedConnection, String>),
 }
 
 struct Serving {
     target: Arc<Target>,
     scripts: Arc<Scripts>,
     process: Arc<str>,
-    down: Arc<AtomicBool>,
+    state: Arc<State>,
+    news: mpsc::Sender<News>,
+    link: Option<MultiplexedConnection>,
+    number: u64,
+    dialing: bool,
+    dial_at: Instant,
+    /// Questions that the first dial may still answer in time.
+    early: Vec<Question>,
 }
 
 impl Serving {
-    fn new(target: Arc<Target>, down: Arc<AtomicBool>) -> Self {
+    fn new(target: Arc<Target>, state: Arc<State>, news: mpsc::Sender<News>) -> Self {
         // A random name: process ids are equal in two containers.
         let process = format!("{:016x}", Dice::roll_new().bits()).into();
-        Self { target, scripts: Arc::new(Scripts::new()), process, down }
+        let (link, number, dialing, dial_at, early) = (None, 0, false, clock::now(), Vec::new());
+        Self { target, scripts: Arc::new(Scripts::new()), process, state, news, link, number, dialing, dial_at, early }
     }
 
-    async fn serve(self, mut questions: mpsc::Receiver<Question>) {
-        let (broke, mut broken) = mpsc::channel::<u64>(MOST);
-        let mut link: Option<MultiplexedConnection> = None;
-        let mut generation = 0u64;
-        let (mut asked, mut dial_at) = (clock::now(), clock::now());
+    async fn serve(mut self, mut questions: mpsc::Receiver<Question>, mut news: mpsc::Receiver<News>) {
+        let mut asked = clock::now();
         loop {
-            let lost = link.is_none() && self.down.load(Ordering::Acquire) && clock::now().duration_since(asked) < IDLE;
+            let now = clock::now();
+            let lost = self.link.is_none() && !self.dialing && self.state.is_down() && now.duration_since(asked) < IDLE;
             let step = {
-                let (broke, asked) = (pin!(broken.recv()), pin!(questions.recv()));
-                let next = pin!(select(broke, asked));
+                let (news, asked) = (pin!(news.recv()), pin!(questions.recv()));
+                let next = pin!(select(news, asked));
                 if lost {
-                    let left = dial_at.saturating_duration_since(clock::now());
-                    timeout(left, next).await.ok()
+                    timeout(self.dial_at.saturating_duration_since(now), next).await.ok()
                 } else {
                     Some(next.await)
                 }
                 .map(|step| match step {
-                    Either::Left((which, _)) => Step::Broke(which),
+                    Either::Left((news, _)) => Step::Happened(news),
                     Either::Right((question, _)) => Step::Asked(question),
                 })
             };
             match step {
-                None => {
-                    link = self.dial(&mut generation).await;
-                    dial_at = clock::now() + REDIAL;
-                }
-                Some(Step::Broke(which)) => {
-                    if which == Some(generation) {
-                        self.down.store(true, Ordering::Release);
-                        link = None;
-                        dial_at = clock::now() + REDIAL;
-                    }
-                }
-                Some(Step::Asked(None)) => return,
+                None => self.dial(),
+                Some(Step::Happened(Some(news))) => self.hear(news),
                 Some(Step::Asked(Some(question))) => {
                     asked = clock::now();
-                    if link.is_none() && (!self.down.load(Ordering::Acquire) || dial_at <= asked) {
-                        link = self.dial(&mut generation).await;
-                        dial_at = clock::now() + REDIAL;
-                    }
-                    match &link {
-                        Some(link) => self.answer(question, link.clone(), generation, broke.clone()),
-                        None => refuse(question),
-                    }
+                    self.take(question);
                 }
+                Some(Step::Happened(None) | Step::Asked(None)) => return,
             }
         }
     }
 
-    /// A connection that answers; `None` when there is none in time.
-    async fn dial(&self, generation: &mut u64) -> Option<MultiplexedConnection> {
-        *generation += 1;
-        let found = timeout(DEADLINE, self.connect()).await.ok().flatten();
-        self.down.store(found.is_none(), Ordering::Release);
-        found
+    fn take(&mut self, question: Question) {
+        if let Some(link) = self.link.clone() {
+            return self.answer(question, link);
+        }
+        if !self.dialing && (!self.state.is_down() || self.dial_at <= clock::now()) {
+            self.dial();
+        }
+        if self.state.is_down() || self.early.len() >= MOST {
+            refuse(question, &self.state.reason());
+        } else {
+            self.early.push(question);
+        }
     }
 
-    async fn connect(&self) -> Option<MultiplexedConnection> {
-        let stream = self.target.peer.dial(&self.target.settings).await.ok()?;
-        let mut login = self.target.login.clone();
-        if let Some(password) = &self.target.password {
-            password.ready().await.ok()?;
-            login = login.set_password(&**password.reveal().ok()?);
+    /// Opens a connection in a task of its own.
+    fn dial(&mut self) {
+        (self.number, self.dialing) = (self.number + 1, true);
+        let (target, scripts, news, number) =
+            (self.target.clone(), self.scripts.clone(), self.news.clone(), self.number);
+        // Who refuses calls without a store had rather wait for it, once.
+        let first = number == 1 && self.target.is_needed;
+        let patience = if first { dial::DIAL } else { self.target.deadline };
+        drop(tokio::spawn(async move {
+            let mut dialed = pin!(dial::dial(&target, &scripts));
+            let result = match timeout(patience, dialed.as_mut()).await {
+                Ok(result) => result,
+                Err(_) => {
+                    let _ = news.send(News::Late(number)).await;
+                    dialed.await
+                }
+            };
+            let _ = news.send(News::Dialed(number, result)).await;
+        }));
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Broke(number, reason) if number == self.number && self.link.is_some() => {
+                self.link = None;
+                self.fail(reason);
+            }
+            News::Late(number) if number == self.number => self.fail(dial::SILENT.to_owned()),
+            News::Dialed(number, result) if number == self.number => {
+                self.dialing = false;
+                match result {
+                    Err(reason) => self.fail(reason),
+                    Ok(link) => {
+                        self.state.rise();
+                        for question in std::mem::take(&mut self.early) {
+                            self.answer(question, link.clone());
+                        }
+                        self.link = Some(link);
+                    }
+                }
+            }
+            _ => {}
         }
-        let config = AsyncConnectionConfig::new().set_response_timeout(Some(DEADLINE));
-        let (mut link, driver) = MultiplexedConnection::new_with_config(&login, stream, config).await.ok()?;
-        drop(tokio::spawn(driver));
-        let pong: redis::RedisResult<String> = redis::cmd("PING").query_async(&mut link).await;
-        pong.is_ok().then_some(link)
+    }
+
+    fn fail(&mut self, reason: String) {
+        self.dial_at = clock::now() + REDIAL;
+        self.early.drain(..).for_each(|question| refuse(question, &reason));
+        self.state.fall(reason);
     }
 
     /// Puts a question to the store in a task of its own.
-    fn answer(&self, question: Question, mut link: MultiplexedConnection, generation: u64, broke: mpsc::Sender<u64>) {
-        let (scripts, process) = (self.scripts.clone(), self.process.clone());
+    fn answer(&self, question: Question, mut link: MultiplexedConnection) {
+        let (scripts, process, deadline) = (self.scripts.clone(), self.process.clone(), self.target.deadline);
+        let (news, number) = (self.news.clone(), self.number);
         drop(tokio::spawn(async move {
             let done = match question {
+                // Nobody waits for it any more: places would be taken for nobody.
+                Question::Reserve(_, _, reply) if reply.is_closed() => Ok(()),
                 Question::Reserve(bucket, want, reply) => {
                     let call = scripts.reserve(&bucket, &process, &want);
-                    let answer = timeout(DEADLINE, call.invoke_async::<redis::Value>(&mut link)).await;
-                    let answer = match answer {
-                        Ok(Ok(value)) => script::read(value).ok_or_else(|| "an answer that is not ours".to_owned()),
-                        Ok(Err(error)) => Err(format!("the store refused: {}", error.category())),
-                        Err(_) => Err("no answer in time".to_owned()),
-                    };
-                    let good = answer.is_ok();
+                    let answer = in_time(deadline, call.invoke_async::<redis::Value>(&mut link)).await;
+                    let answer =
+                        answer.and_then(|value| script::read(value).ok_or("an answer that is not ours".to_owned()));
+                    let done = answer.as_ref().map(drop).map_err(String::clone);
                     let _ = reply.send(answer);
-                    good
+                    done
                 }
-                Question::Block(bucket, wait) => {
-                    let call = scripts.block(&bucket, wait);
-                    matches!(timeout(DEADLINE, call.invoke_async::<i64>(&mut link)).await, Ok(Ok(_)))
+                Question::Block(bucket, None, wait) => {
+                    in_time(deadline, scripts.block(&bucket, wait).invoke_async::<i64>(&mut link)).await.map(drop)
+                }
+                Question::Block(bucket, Some(lane), wait) => {
+                    in_time(deadline, scripts.block_lane(&bucket, &lane, wait).invoke_async::<i64>(&mut link))
+                        .await
+                        .map(drop)
                 }
                 Question::GiveBack(bucket, spare) => {
-                    let call = scripts.give_back(&bucket, &spare);
-                    matches!(timeout(DEADLINE, call.invoke_async::<i64>(&mut link)).await, Ok(Ok(_)))
+                    in_time(deadline, scripts.give_back(&bucket, &spare).invoke_async::<i64>(&mut link)).await.map(drop)
                 }
             };
-            if !done {
-                let _ = broke.send(generation).await;
+            if let Err(reason) = done {
+                let _ = news.send(News::Broke(number, reason)).await;
             }
         }));
     }
 }
 
-fn refuse(question: Question) {
+async fn in_time<T>(deadline: Duration, call: impl Future<Output = redis::RedisResult<T>>) -> Result<T, String> {
+    match timeout(deadline, call).await {
+        Ok(result) => result.map_err(|error| dial::refused(&error)),
+        Err(_) => Err(dial::SILENT.to_owned()),
+    }
+}
+
+fn refuse(question: Question, reason: &str) {
     if let Question::Reserve(_, _, reply) = question {
-        let _ = reply.send(Err("the store does not answer".to_owned()));
+        let _ = reply.send(Err(reason.to_owned()));
     }
 }

@@ -4,6 +4,7 @@
 //! store tries to reach it again. Sources: ATM Forum TM 4.0 §4.4.2 (GCRA); redis.io's documentation of `EVAL` and `TIME`.
 
 mod agent;
+mod dial;
 mod script;
 
 use std::fmt;
@@ -22,8 +23,11 @@ use crate::secret::Secret;
 use crate::throttle::{Answer, OnFailure, Spare, Want};
 use crate::transport::{Peer, Settings, Tls};
 
-/// Longest time that one question may take. A grant that waits for a hung store is decided without it within 250 ms.
+/// Longest time that one question may take unless the caller says so: 150 ms. A grant that waits for a hung store is then
+/// decided without it within 250 ms.
 const DEADLINE: Duration = Duration::from_millis(150);
+/// The bounds of what callers may say: a store that never answers in time is none, and none may hold up calls for long.
+const DEADLINES: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(2);
 
 /// Where the store is, and how to prove who asks.
 pub struct RedisOptions {
@@ -39,6 +43,8 @@ pub struct RedisOptions {
     pub tls: Tls,
     /// What happens while it does not answer.
     pub on_failure: OnFailure,
+    /// Longest time that one question may take, if not the usual.
+    pub timeout: Option<Duration>,
 }
 
 /// A Redis or Valkey server that processes share.
@@ -46,6 +52,8 @@ pub struct Redis {
     agent: Agent,
     on_failure: OnFailure,
     shown: String,
+    /// After which even an agent that is gone is not waited for.
+    longest: Duration,
 }
 
 /// What the agent dials and says first.
@@ -55,6 +63,9 @@ struct Target {
     settings: Settings,
     login: RedisConnectionInfo,
     password: Option<Secret>,
+    deadline: Duration,
+    /// Whether calls are refused without it.
+    is_needed: bool,
 }
 
 impl Redis {
@@ -109,12 +120,18 @@ impl Redis {
         let settings = Settings {
             tls: options.tls.base()?,
             networks,
-            connect_timeout: DEADLINE,
+            connect_timeout: dial::DIAL,
             local_address: None,
             proxy: None,
         };
-        let target = Target { peer, settings, login, password: options.password };
-        Ok(Self { agent: Agent::new(target), on_failure: options.on_failure, shown })
+        let deadline = options.timeout.unwrap_or(DEADLINE);
+        if !DEADLINES.contains(&deadline) {
+            return Err(wrong("`timeout` of a store is 0.01 to 2 seconds."));
+        }
+        let (password, on_failure) = (options.password, options.on_failure);
+        let target =
+            Target { peer, settings, login, password, deadline, is_needed: on_failure == OnFailure::FailClosed };
+        Ok(Self { agent: Agent::new(target), on_failure, shown, longest: deadline.max(dial::DIAL) })
     }
 
     /// Its address, for a repr.
@@ -133,18 +150,21 @@ impl Store for Redis {
     fn reserve(&self, bucket: &str, want: Want) -> Pin<Box<dyn Future<Output = Result<Answer, String>> + Send>> {
         let (reply, answer) = tokio::sync::oneshot::channel();
         let asked = self.agent.ask(Question::Reserve(bucket.to_owned(), want, reply));
+        let longest = self.longest;
         Box::pin(async move {
             asked?;
             // The agent keeps the deadline; this one is for an agent that is gone.
-            match tokio::time::timeout(DEADLINE + Duration::from_millis(50), answer).await {
+            match tokio::time::timeout(longest + Duration::from_millis(50), answer).await {
                 Ok(Ok(answer)) => answer,
-                _ => Err("no answer in time".to_owned()),
+                _ => Err(dial::SILENT.to_owned()),
             }
         })
     }
 
-    fn block(&self, bucket: &str, wait: Duration) {
-        let _ = self.agent.ask(Question::Block(bucket.to_owned(), wait));
+    fn block(&self, bucket: &str, lane: Option<&str>, wait: Duration) {
+        if lane.is_none_or(|lane| lane.len() <= script::MAX_LANE) {
+            let _ = self.agent.ask(Question::Block(bucket.to_owned(), lane.map(str::to_owned), wait));
+        }
     }
 
     fn give_back(&self, bucket: &str, spare: Spare) {

@@ -39,10 +39,12 @@ pub struct Ask<'a> {
     pub weight: u32,
     /// Its class.
     pub priority: Priority,
+    /// The longest wait that the API's own words may cause: what takes longer is refused instead.
+    pub patience: Duration,
 }
 
 impl Default for Ask<'_> {
     fn default() -> Self {
-        Self { lane: None, weight: 1, priority: Priority::Normal }
+        Self { lane: None, weight: 1, priority: Priority::Normal, patience: Duration::MAX }
     }
 }

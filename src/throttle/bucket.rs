@@ -83,6 +83,20 @@ impl Bucket {
         paces.chain(windows).chain(blocked).max().unwrap_or(Duration::ZERO)
     }
 
+    /// How long what the API said holds up a request behind `ahead` others: the rest of a window, or of a block.
+    pub(super) fn told(&mut self, ahead: usize, now: Instant) -> Duration {
+        self.roll(now);
+        let before = self.in_flight.saturating_add(u64::try_from(ahead).unwrap_or(u64::MAX));
+        let windows = self.windows.iter().map(|window| window.told(before, now));
+        let blocked = self.blocked_until.map(|at| at.saturating_duration_since(now));
+        windows.chain(blocked).max().unwrap_or(Duration::ZERO)
+    }
+
+    /// By how many requests the pace is ahead of time.
+    pub(super) fn ahead(&self, now: Instant) -> f64 {
+        self.limits.iter().map(|pace| pace.ahead(now)).fold(0.0, f64::max)
+    }
+
     /// Charges every limit, if all of them allow it now.
     pub fn take(&mut self, weight: u32, now: Instant) -> Option<Charge> {
         self.roll(now);

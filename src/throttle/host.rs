@@ -10,6 +10,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::breaker::{Breaker, Circuit};
+use super::invalid::Invalid;
 use crate::fork::Lock;
 
 /// Requests at once before a host ever showed trouble: more than any bot has.
@@ -32,6 +33,7 @@ pub struct Host {
     /// Whether anything but good answers ever came.
     troubled: AtomicBool,
     state: Lock<State>,
+    invalid: Invalid,
 }
 
 #[derive(Debug, Default)]
@@ -112,7 +114,13 @@ impl Host {
             probes: AtomicU32::new(0),
             troubled: AtomicBool::new(false),
             state: Lock::default(),
+            invalid: Invalid::default(),
         }
+    }
+
+    /// What the host may ban us for.
+    pub fn invalid(&self) -> &Invalid {
+        &self.invalid
     }
 
     fn since(&self, now: Instant) -> u64 {

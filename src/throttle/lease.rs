@@ -18,19 +18,32 @@ pub enum OnFailure {
 }
 
 /// What a store is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Want {
     /// Places.
     pub slots: u32,
-    /// Requests that left while the store did not answer.
-    pub debt: u32,
+    /// As many of them as whoever asks needs.
+    pub need: u32,
+    /// The longest wait for those: where they come later, none is taken.
+    pub longest: Duration,
+    /// By how many requests this process went ahead of its share while the store did not answer.
+    pub debt: f64,
     /// Each limit's spacing and period in microseconds.
     pub paces: Vec<(u64, u64)>,
 }
 
 /// What a store says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub struct Answer {
+    /// Of the places.
+    pub places: Places,
+    /// Lanes that a process was told to stop, and for how long.
+    pub blocked: Vec<(String, Duration)>,
+}
+
+/// What a store says of the places that it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Places {
     /// Places one after the other.
     Lease {
         /// How many.
@@ -46,6 +59,8 @@ pub enum Answer {
     },
     /// Nothing leaves for so long.
     Blocked(Duration),
+    /// They come later than is of use; none was taken.
+    Later(Duration),
 }
 
 /// Places that nobody needs any more.
@@ -73,15 +88,12 @@ pub(super) struct Leases {
     /// When the last places came, and how many are asked for at once: more and more while all of them are used.
     came: Option<Instant>,
     size: u32,
-    alone: Option<Alone>,
-    debt: u32,
-}
-
-/// How this process gets along without the store.
-#[derive(Debug)]
-struct Alone {
-    until: Instant,
-    share: Bucket,
+    /// Until when this process gets along without the store; some time ago where the store has to be asked again.
+    alone: Option<Instant>,
+    /// Whether no limit holds meanwhile.
+    open: bool,
+    /// What left meanwhile, under this process's share: how far it went ahead of that is owed.
+    share: Option<Bucket>,
 }
 
 /// How long a process goes on alone before it asks again; the store knows at once whether that is of use.
@@ -96,9 +108,9 @@ const BUSY: Duration = Duration::from_secs(1);
 const CHUNK_S: f64 = 0.05;
 
 impl Leases {
-    pub(super) fn new(limits: &[Limit], processes: u32) -> Self {
+    pub(super) fn new(processes: u32) -> Self {
         Self {
-            limits: limits.to_vec(),
+            limits: Vec::new(),
             processes: processes.max(1),
             slots: VecDeque::new(),
             end: None,
@@ -106,7 +118,18 @@ impl Leases {
             came: None,
             size: 1,
             alone: None,
-            debt: 0,
+            open: false,
+            share: None,
+        }
+    }
+
+    /// Adds limits. Of two over the same period the stricter stays.
+    pub(super) fn tighten(&mut self, limits: &[Limit]) {
+        for limit in limits {
+            match self.limits.iter_mut().find(|known| known.period == limit.period) {
+                Some(known) => known.count = known.count.min(limit.count),
+                None => self.limits.push(*limit),
+            }
         }
     }
 
@@ -120,13 +143,14 @@ impl Leases {
     }
 
     fn is_alone(&self, now: Instant) -> bool {
-        self.alone.as_ref().is_some_and(|alone| alone.until > now)
+        self.alone.is_some_and(|until| until > now)
     }
 
     /// Time until a request of this weight may leave.
     pub(super) fn wait(&mut self, weight: u32, now: Instant) -> Duration {
-        if let Some(alone) = self.alone.as_ref().filter(|alone| alone.until > now) {
-            return alone.share.wait(weight, now);
+        if self.is_alone(now) {
+            let share = self.share.as_ref().filter(|_| !self.open);
+            return share.map_or(Duration::ZERO, |share| share.wait(weight, now));
         }
         while self.slots.front().is_some_and(|at| *at + STALE < now) {
             self.slots.pop_front();
@@ -139,9 +163,10 @@ impl Leases {
     }
 
     pub(super) fn charge(&mut self, weight: u32, now: Instant) {
-        if let Some(alone) = self.alone.as_mut().filter(|alone| alone.until > now) {
-            alone.share.charge(weight, now);
-            self.debt = self.debt.saturating_add(weight);
+        if self.is_alone(now) {
+            if let Some(share) = &mut self.share {
+                share.charge(weight, now);
+            }
             return;
         }
         let taken = self.slots.len().min(weight as usize);
@@ -156,7 +181,7 @@ impl Leases {
     }
 
     /// What to ask the store for, when the places do not suffice and nobody asks already.
-    pub(super) fn wants(&mut self, weight: u32, waiting: usize, now: Instant) -> Option<Want> {
+    pub(super) fn wants(&mut self, weight: u32, waiting: usize, longest: Duration, now: Instant) -> Option<Want> {
         if self.asking || self.is_alone(now) || self.slots.len() >= weight as usize {
             return None;
         }
@@ -166,7 +191,8 @@ impl Leases {
         let busy = self.came.is_some_and(|came| now.saturating_duration_since(came) < BUSY);
         self.size = if busy { self.size.saturating_mul(2).min(chunk.max(1)) } else { 1 };
         let slots = u32::try_from(waiting).unwrap_or(u32::MAX).max(self.size).min(chunk).max(weight).max(1);
-        Some(Want { slots, debt: self.debt, paces: self.paces() })
+        let debt = self.share.as_ref().map_or(0.0, |share| share.ahead(now));
+        Some(Want { slots, need: weight, longest, debt, paces: self.paces() })
     }
 
     /// Whoever asked went away without an answer.
@@ -174,10 +200,11 @@ impl Leases {
         self.asking = false;
     }
 
-    pub(super) fn answered(&mut self, answer: &Answer, debt: u32, now: Instant) {
+    pub(super) fn answered(&mut self, places: &Places, now: Instant) {
         (self.asking, self.alone) = (false, None);
-        self.debt = self.debt.saturating_sub(debt);
-        if let Answer::Lease { slots, wait, spacing, processes, end } = answer {
+        if let Places::Lease { slots, wait, spacing, processes, end } = places {
+            // Whatever was owed was told with the question.
+            self.share = None;
             (self.processes, self.came) = ((*processes).max(1), Some(now));
             self.end = Some((end.clone(), *spacing));
             let first = now + *wait;
@@ -190,15 +217,10 @@ impl Leases {
         self.asking = false;
         // Places that were promised stay in the count of the store: what leaves from here on is owed.
         self.slots.clear();
-        let until = now + ALONE;
-        match &mut self.alone {
-            Some(alone) => alone.until = until,
-            None => {
-                let part = |limit: &Limit| Limit { period: limit.period.saturating_mul(self.processes), ..*limit };
-                let limits: Vec<Limit> = if open { Vec::new() } else { self.limits.iter().map(part).collect() };
-                self.alone = Some(Alone { until, share: Bucket::new(&limits) });
-            }
-        }
+        (self.alone, self.open) = (Some(now + ALONE), open);
+        let part = |limit: &Limit| Limit { period: limit.period.saturating_mul(self.processes), ..*limit };
+        let share = || Bucket::new(&self.limits.iter().map(part).collect::<Vec<_>>());
+        self.share.get_or_insert_with(share);
     }
 
     /// Places that are not due yet and that nobody waits for.
@@ -222,3 +244,7 @@ impl Leases {
         self.slots.clear();
     }
 }
+
+#[cfg(test)]
+#[path = "lease_tests.rs"]
+mod tests;

@@ -50,6 +50,7 @@ pub(super) enum Turn {
     Grant(Charge, Option<(Arc<str>, Charge)>),
     Wait(Duration),
     Behind,
+    Refuse(Refusal),
 }
 
 impl Line {
@@ -195,13 +196,15 @@ impl Line {
     }
 
     /// What to ask the store for, if this ticket is whose turn is next and only a place is missing.
-    pub(super) fn wants(&mut self, ticket: &Ticket, now: Instant) -> Option<Want> {
-        let (number, _, terms, _) = self.next(now)?;
-        if number != ticket.number || !self.common.wait(terms.weight, now).is_zero() {
+    pub(super) fn wants(&mut self, ticket: &Ticket, longest: Duration, now: Instant) -> Option<Want> {
+        let (number, lane, terms, _) = self.next(now)?;
+        // A place that its lane cannot use would be lost.
+        let own = lane.and_then(|name| self.lanes.get(&name)).map_or(Duration::ZERO, |own| own.wait(terms.weight, now));
+        if number != ticket.number || !own.max(self.common.wait(terms.weight, now)).is_zero() {
             return None;
         }
         let waiting = self.waiting;
-        self.leases.as_mut()?.wants(terms.weight, waiting, now)
+        self.leases.as_mut()?.wants(terms.weight, waiting, longest, now)
     }
 
     pub(super) fn spare(&mut self, now: Instant) -> Option<Spare> {
@@ -227,14 +230,18 @@ impl Line {
         }
         // Whoever may be overtaken waits longer than can be told; whoever may overtake, less.
         let before = if ask.priority == Priority::Interactive { 0 } else { self.waiting };
-        let of_lane = own.map_or(Duration::ZERO, |own| own.estimate(ahead, now));
+        let (of_lane, lane_told) =
+            own.map_or_else(Default::default, |own| (own.estimate(ahead, now), own.told(ahead, now)));
         let estimate = self.common.estimate(before, now).max(of_lane);
+        if self.common.told(before, now).max(lane_told) > ask.patience {
+            return Err(Refusal::Told(estimate));
+        }
         if estimate > max_wait {
             return Err(Refusal::TooLong(estimate));
         }
         self.tickets += 1;
         let key = now + ask.priority.allowance();
-        let waiter = Terms { key, weight: ask.weight, priority: ask.priority };
+        let waiter = Terms { key, weight: ask.weight, priority: ask.priority, patience: ask.patience };
         let ticket = Ticket { number: self.tickets, queue: lane, waiter };
         self.insert(&ticket);
         Ok(ticket)
@@ -278,6 +285,10 @@ impl Line {
     /// What it is this waiter's turn to do; grants only while the host has room.
     pub(super) fn turn(&mut self, ticket: &Ticket, room: bool, now: Instant) -> Turn {
         self.insert(ticket);
+        let told = self.held_up(ticket, now);
+        if told > ticket.waiter.patience {
+            return Turn::Refuse(Refusal::Told(told));
+        }
         let Some((number, lane, terms, wait)) = self.next(now) else { return Turn::Behind };
         if number != ticket.number {
             return Turn::Behind;
@@ -289,6 +300,12 @@ impl Line {
             Some((common, lane)) => Turn::Grant(common, lane),
             None => Turn::Wait(Duration::ZERO),
         }
+    }
+
+    /// How long what the API said holds this waiter up, were it first.
+    fn held_up(&mut self, ticket: &Ticket, now: Instant) -> Duration {
+        let lane = ticket.queue.as_ref().and_then(|name| self.lanes.get_mut(name));
+        self.common.told(0, now).max(lane.map_or(Duration::ZERO, |lane| lane.told(0, now)))
     }
 
     pub(super) fn remove(&mut self, ticket: &Ticket) -> Option<Waker> {

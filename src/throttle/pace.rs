@@ -76,6 +76,12 @@ impl Pace {
         }
     }
 
+    /// By how many requests it is ahead of time.
+    pub(super) fn ahead(&self, now: Instant) -> f64 {
+        let due = self.due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now));
+        if self.spacing.is_zero() { 0.0 } else { due.as_secs_f64() / self.spacing.as_secs_f64() }
+    }
+
     /// A request left later than it was granted: the pace is put off as much, once a period, so that a window which begins
     /// with the late one sees no more than its quota.
     pub(super) fn delay(&mut self, delay: Duration, now: Instant) {

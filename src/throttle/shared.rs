@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use super::ask::Ask;
 use super::bucket::Charge;
 use super::host::{Entry, Host};
-use super::lease::{Answer, Leases, Spare, Want};
+use super::lease::{Answer, Leases, Places, Spare, Want};
 use super::line::{Line, Turn};
+use super::refusals::Refusals;
 use super::{Bucket, Limit};
 use crate::fork::{Held, Lock, epoch};
 use crate::headers::Quota;
@@ -53,6 +54,8 @@ pub enum Refusal {
     QueueFull,
     /// The wait would be longer than the caller accepts.
     TooLong(Duration),
+    /// What the API said asks for a longer wait than the caller's patience.
+    Told(Duration),
     /// No limit ever allows so heavy a request.
     TooHeavy,
     /// The host's circuit is open for so long.
@@ -64,12 +67,17 @@ pub enum Refusal {
 pub struct Shared {
     line: Lock<Line>,
     host: Option<Arc<Host>>,
+    refusals: Lock<Refusals>,
 }
 
 impl Shared {
     /// A line of at most `max_queue` before a new bucket.
     pub fn new(limits: &[Limit], max_queue: usize) -> Self {
-        Self { line: Lock::new(Line::new(Bucket::new(limits), max_queue, epoch())), host: None }
+        Self {
+            line: Lock::new(Line::new(Bucket::new(limits), max_queue, epoch())),
+            host: None,
+            refusals: Lock::default(),
+        }
     }
 
     /// As [`Shared::new`], before a host whose health counts too.
@@ -87,6 +95,11 @@ impl Shared {
             }
         }
         line
+    }
+
+    /// What it remembers of refusals.
+    pub fn refusals(&self) -> Held<'_, Refusals> {
+        self.refusals.lock()
     }
 
     fn enter(&self, now: Instant) -> Entry {
@@ -142,7 +155,7 @@ impl Shared {
             };
             let next = match &turn {
                 Turn::Grant(..) | Turn::Behind => line.next_waker(ticket, now),
-                Turn::Wait(_) => None,
+                Turn::Wait(_) | Turn::Refuse(_) => None,
             };
             (turn, unused, next)
         };
@@ -158,6 +171,7 @@ impl Shared {
                 }
                 Decision::Behind
             }
+            (Turn::Refuse(refusal), _) => Decision::Refuse(refusal),
             (Turn::Wait(_), Entry::Shut(wait)) => Decision::Refuse(Refusal::Open(wait)),
             (Turn::Wait(wait), _) => Decision::Wait(wait.max(TIMER_STEP)),
             (_, _) => Decision::Behind,
@@ -258,26 +272,29 @@ impl Shared {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Has the limits kept by a store outside this process, for so many processes until it knows better.
+    /// Has the limits kept by a store outside this process, for so many processes until it knows better. Clients that share the
+    /// line obey the limits of all of them.
     pub fn lease(&self, limits: &[Limit], processes: u32) {
-        let leases = Box::new(Leases::new(limits, processes));
-        self.line().leases.get_or_insert(leases);
+        self.line().leases.get_or_insert_with(|| Box::new(Leases::new(processes))).tighten(limits);
     }
 
     /// What to ask the store for, if this ticket is whose turn is next and only a place is missing. Whoever gets a question asks
-    /// it, and says how that ended.
-    pub fn wants(&self, ticket: &Ticket, now: Instant) -> Option<Want> {
-        self.line().wants(ticket, now)
+    /// it, and says how that ended. A place later than `longest` is of no use to it.
+    pub fn wants(&self, ticket: &Ticket, longest: Duration, now: Instant) -> Option<Want> {
+        self.line().wants(ticket, longest, now)
     }
 
-    /// The store answered a question that told of so much debt.
-    pub fn answered(&self, answer: &Answer, debt: u32, now: Instant) {
+    /// The store answered a question.
+    pub fn answered(&self, answer: &Answer, now: Instant) {
+        for (lane, wait) in &answer.blocked {
+            self.block_lane(lane, now + *wait);
+        }
         self.change(now, |line| {
-            if let Answer::Blocked(wait) = answer {
-                line.common.block(now + *wait);
+            if let Places::Blocked(wait) = answer.places {
+                line.common.block(now + wait);
             }
             if let Some(leases) = &mut line.leases {
-                leases.answered(answer, debt, now);
+                leases.answered(&answer.places, now);
             }
         });
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::headers::Quota;
 
-const ASK: Ask<'static> = Ask { lane: None, weight: 1, priority: Priority::Normal };
+const ASK: Ask<'static> = Ask { lane: None, weight: 1, priority: Priority::Normal, patience: Duration::MAX };
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::ask::Priority;
 
@@ -13,6 +13,7 @@ pub(super) struct Terms {
     pub(super) key: Instant,
     pub(super) weight: u32,
     pub(super) priority: Priority,
+    pub(super) patience: Duration,
 }
 
 #[derive(Debug)]

@@ -64,6 +64,16 @@ impl Window {
         if self.remaining > in_flight { Duration::ZERO } else { self.resets.saturating_duration_since(now) }
     }
 
+    /// As [`Window::wait`] behind `before` others, at most as long as one window takes.
+    pub(super) fn told(&self, before: u64, now: Instant) -> Duration {
+        let left = self.resets.saturating_duration_since(now);
+        match before.checked_sub(self.remaining) {
+            None => Duration::ZERO,
+            Some(beyond) if beyond < self.limit.max(1) => left,
+            Some(_) => left.max(self.length),
+        }
+    }
+
     /// Time until `ahead` others and one more request have left, as far as it can be told.
     pub(super) fn estimate(&self, ahead: u64, now: Instant) -> Duration {
         let Some(beyond) = ahead.checked_sub(self.remaining) else { return Duration::ZERO };

@@ -42,7 +42,10 @@ pub struct Feed {
 
 /// Where a [`Feed`] waits until the one attempt takes it.
 #[derive(Clone)]
-pub struct FeedSlot(Arc<Lock<Option<Feed>>>);
+pub struct FeedSlot {
+    feed: Arc<Lock<Option<Feed>>>,
+    beginning: Bytes,
+}
 
 /// The sending end, for whoever runs the iterator.
 #[derive(Clone)]
@@ -66,7 +69,7 @@ pub fn feed(length: Option<u64>) -> (Feeder, FeedSlot) {
     let (sender, chunks) = mpsc::channel(1);
     let tally = Tally { length, taken: Arc::default() };
     let feed = Feed { chunks, tally: tally.clone() };
-    (Feeder { chunks: sender, tally }, FeedSlot(Arc::new(Lock::new(Some(feed)))))
+    (Feeder { chunks: sender, tally }, FeedSlot { feed: Arc::new(Lock::new(Some(feed))), beginning: Bytes::new() })
 }
 
 impl Feeder {
@@ -91,7 +94,19 @@ impl Tally {
 impl FeedSlot {
     /// The feed, the first time.
     pub fn take(&self) -> Option<Feed> {
-        self.0.lock().take()
+        self.feed.lock().take()
+    }
+
+    /// Shows what the feed is known to begin with.
+    #[must_use]
+    pub fn begin_with(mut self, beginning: Bytes) -> Self {
+        self.beginning = beginning;
+        self
+    }
+
+    /// What it is known to begin with; it comes with the chunks all the same.
+    pub fn beginning(&self) -> &[u8] {
+        &self.beginning
     }
 }
 

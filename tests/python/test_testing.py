@@ -10,8 +10,13 @@ from botsec.testing import FakeClock, LoopbackApi, Quota, Reply
 DIALECTS = [
     "generic",
     "anthropic",
+    "aws",
+    "buildkite",
     "discord",
     "github",
+    "lemlist",
+    "mastodon",
+    "matrix",
     "notion",
     "openai",
     "reddit",
@@ -20,6 +25,7 @@ DIALECTS = [
     "stripe",
     "telegram",
     "twitch",
+    "x",
 ]
 
 
@@ -36,7 +42,7 @@ def test_every_dialect_is_understood_without_a_second_refusal(clock, dialect, co
     begun = time.monotonic()
     with LoopbackApi({"/x": Reply(json={"ok": True})}, quota=quota) as api:
         # Shopify's bucket leaks by a pace of its own, and some tell nothing before the first refusal: these know it themselves.
-        silent = dialect in {"shopify", "slack", "stripe", "notion", "telegram"}
+        silent = dialect in {"aws", "matrix", "shopify", "slack", "stripe", "notion", "telegram"}
         throttle = botsec.Throttle("5/10s" if silent else None, dialect=dialect)
         with api.client(throttle=throttle, retry=botsec.Retry(4)) as client:
             for _ in range(20):

@@ -176,6 +176,50 @@ def _reddit(v: Verdict) -> _Told:
     return 429, headers, {"message": "Too Many Requests"}
 
 
+def _x_api(v: Verdict) -> _Told:
+    headers = {
+        "x-rate-limit-limit": str(v.limit),
+        "x-rate-limit-remaining": str(v.remaining),
+        "x-rate-limit-reset": str(v.epoch),
+    }
+    return 429, headers, {"title": "Too Many Requests", "status": 429}
+
+
+def _mastodon(v: Verdict) -> _Told:
+    from datetime import UTC, datetime
+
+    reset = datetime.fromtimestamp(v.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return 429, _x(v, reset), {"error": "Too many requests"}
+
+
+def _matrix(v: Verdict) -> _Told:
+    return 429, {}, {"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": math.ceil(v.reset_s * 1000)}
+
+
+def _buildkite(v: Verdict) -> _Told:
+    headers = {
+        "RateLimit-Limit": str(v.limit),
+        "RateLimit-Remaining": str(v.remaining),
+        "RateLimit-Reset": str(v.wait),
+        "RateLimit-Scope": "rest",
+    }
+    return 429, headers, {"message": "You have exceeded your API rate limit"}
+
+
+def _lemlist(v: Verdict) -> _Told:
+    from datetime import UTC, datetime
+
+    reset = datetime.fromtimestamp(v.epoch, UTC).strftime("%a %b %d %Y %H:%M:%S GMT+0000 (Coordinated Universal Time)")
+    return 429, _waits(v, _x(v, reset)), "Too many requests"
+
+
+def _aws(v: Verdict) -> _Told:
+    if v.good:
+        return 400, {}, {}
+    headers = {"x-amz-retry-after": str(math.ceil(v.reset_s * 1000)), "x-amzn-errortype": "ThrottlingException"}
+    return 400, headers, {"__type": "ThrottlingException", "message": "Rate exceeded"}
+
+
 def _twitch(v: Verdict) -> _Told:
     headers = {
         "Ratelimit-Limit": str(v.limit),
@@ -188,8 +232,13 @@ def _twitch(v: Verdict) -> _Told:
 _TELL: dict[str, Callable[[Verdict], _Told]] = {
     "generic": _generic,
     "anthropic": _anthropic,
+    "aws": _aws,
+    "buildkite": _buildkite,
     "discord": _discord,
     "github": _github,
+    "lemlist": _lemlist,
+    "mastodon": _mastodon,
+    "matrix": _matrix,
     "notion": _notion,
     "openai": _openai,
     "reddit": _reddit,
@@ -198,6 +247,7 @@ _TELL: dict[str, Callable[[Verdict], _Told]] = {
     "stripe": _stripe,
     "telegram": _telegram,
     "twitch": _twitch,
+    "x": _x_api,
 }
 
 

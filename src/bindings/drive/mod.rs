@@ -39,6 +39,7 @@ impl Sketch {
             queued: std::time::Duration::ZERO,
             attempts: 0,
             redirects: 0,
+            store: None,
             incident: None,
         })
     }
