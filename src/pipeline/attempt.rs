@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::header::LOCATION;
-use http::{Method, StatusCode};
 
 use super::gate::Gate;
 use super::queue::{self, Permit};
+use super::redirect;
 use super::renew::{self, Retry};
 use super::response::{Content, Response};
 use super::setup::{Options, Setup, SignRequest, Signers};
@@ -21,8 +21,7 @@ use crate::retry::{Attempt, Budgets, Outcome, Reason, Verdict};
 use crate::sign::{Auth, Stamp};
 use crate::throttle::Ask;
 use crate::transport::{Limits, Reached, Reply, Transport, Trouble};
-use crate::url::SafeUrl;
-use crate::validate::{Body, ValidRequest};
+use crate::validate::ValidRequest;
 
 /// Most redirects of one call.
 const MAX_REDIRECTS: u32 = 5;
@@ -201,7 +200,7 @@ impl Road<'_> {
             }
             gate.report(reply.status.as_u16(), &told);
             trace.status = Some(reply.status.as_u16());
-            let follow = self.setup.follow_redirects && is_redirect(reply.status);
+            let follow = self.setup.follow_redirects && redirect::is_redirect(reply.status);
             let Some(location) = reply.headers.get(LOCATION).filter(|_| follow) else {
                 let (lane, gate) = (other.is_none(), gate.clone());
                 return Ok(Box::new(Answer { reply, uri, told, gate, lane }));
@@ -296,31 +295,6 @@ impl Road<'_> {
         permitted.add_signature(signed.map_err(|_| self.overdue())??)
     }
 
-    /// Where a redirect leads, by the rules of RFC 9110 §15.4 and ours.
-    fn target(&self, uri: &http::Uri, status: StatusCode, location: &[u8], hop: Option<&Hop>) -> Result<Hop, Error> {
-        let refuse = |reason: &str| Error::new(Code::PolicyRedirectRefused).with("reason", reason);
-        let location = std::str::from_utf8(location).map_err(|_| refuse("the Location field is not text"))?;
-        let current = SafeUrl::parse(&uri.to_string())?;
-        let url = current.join(location)?;
-        let before = hop.map_or(self.request.method(), |hop| &hop.method);
-        let becomes_get = match status {
-            StatusCode::SEE_OTHER => *before != Method::HEAD,
-            StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => *before == Method::POST,
-            _ => false,
-        };
-        let carried = hop.is_none_or(|hop| hop.with_body) && !matches!(self.request.body(), Body::Empty);
-        let with_body = carried && !becomes_get;
-        let same_origin = hop.is_none_or(|hop| hop.same_origin) && url.origin() == current.origin();
-        if with_body && !same_origin {
-            return Err(refuse("a body is never sent again to another origin"));
-        }
-        if with_body && !self.request.is_replayable() {
-            return Err(refuse("the body is an iterator and cannot be sent again"));
-        }
-        let method = if becomes_get { Method::GET } else { before.clone() };
-        Ok(Hop { url, method, with_body, same_origin })
-    }
-
     /// Reads the body and decides whether the answer is an answer; with `keyed` a 401 may end in another try.
     pub(super) async fn read(
         &self,
@@ -397,8 +371,4 @@ fn stamp() -> Result<Stamp, Error> {
 
 fn refused(error: Error) -> Trouble {
     Trouble { error, reached: Reached::Refused }
-}
-
-fn is_redirect(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }

@@ -7,6 +7,7 @@ mod attempt;
 mod gate;
 mod limiter;
 mod queue;
+mod redirect;
 mod renew;
 mod response;
 mod setup;
