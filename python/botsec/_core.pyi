@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Itera
 from datetime import timedelta
 from typing import Any, Literal, Self, final, overload
 
-from typing_extensions import disjoint_base
-
 from botsec._stream import ServerSentEvent
 from botsec.errors import BotsecError
 
@@ -27,7 +25,6 @@ __all__ = [
     "PathToken",
     "PendingCall",
     "PendingChunk",
-    "PendingLoad",
     "PendingPlace",
     "PendingQuestion",
     "PendingRoom",
@@ -37,7 +34,6 @@ __all__ = [
     "Response",
     "Retry",
     "Secret",
-    "SecretProvider",
     "SignRequest",
     "Throttle",
     "Timeout",
@@ -57,7 +53,6 @@ __all__ = [
     "escape_telegram",
     "escape_terminal",
     "escape_url_segment",
-    "forbid_reveal",
     "forget_server",
     "load_secret",
     "make_error",
@@ -120,7 +115,6 @@ class Secret:
     def __format__(self, _spec: str) -> str: ...
     __hash__: None  # type: ignore[assignment]
 
-@disjoint_base
 class SecretProvider: ...
 
 @final

@@ -3,8 +3,6 @@
 //! rustls treats a root as a bare name and key, and reads of the others what path building needs. These checks run beside its
 //! own, never instead. docs/tls.md has the table of checks and sources.
 
-use std::time::SystemTime;
-
 use rustls::pki_types::CertificateDer;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{BasicConstraints, KeyUsage, ParsedExtension, X509Extension};
@@ -32,15 +30,11 @@ const SIGNING_LEAF: Flaw = Flaw("the server's key may sign certificates, and it 
 const EXPIRED: Flaw = Flaw("the root has expired");
 const TOO_EARLY: Flaw = Flaw("the root is not valid yet");
 
-/// Longest chain that is looked at; rustls builds no longer one.
-const MAX_CHAIN: usize = 8;
-
-/// Judges a root that the user named.
-pub(super) fn judge_root(der: &[u8], now: SystemTime) -> Result<(), Flaw> {
+/// Judges a root that the user named, at `now` in Unix time; tells its last second.
+pub(super) fn judge_root(der: &[u8], now: i64) -> Result<i64, Flaw> {
     let root = parse(der)?;
-    let now =
-        now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs()).try_into().unwrap_or(i64::MAX);
-    if root.validity().not_after.timestamp() < now {
+    let until = root.validity().not_after.timestamp();
+    if until < now {
         return Err(EXPIRED);
     }
     if root.validity().not_before.timestamp() > now {
@@ -50,44 +44,35 @@ pub(super) fn judge_root(der: &[u8], now: SystemTime) -> Result<(), Flaw> {
     if root.extensions().iter().any(|one| one.critical && !is_known(one)) {
         return Err(UNKNOWN_CRITICAL);
     }
-    extensions.judge_authority(&root)
+    extensions.judge_authority(&root)?;
+    Ok(until)
 }
 
-/// Judges the server's certificate and the CAs between it and a root, in the order in which they name each other.
-pub(super) fn judge_chain(leaf: &[u8], others: &[CertificateDer<'_>]) -> Result<(), Flaw> {
-    let leaf = parse(leaf)?;
+/// Judges the server's certificate.
+pub(super) fn judge_leaf(der: &[u8]) -> Result<(), Flaw> {
+    let leaf = parse(der)?;
     let extensions = Extensions::of(&leaf)?;
     extensions.judge_leaf(&leaf)?;
-    if leaf.issuer().as_raw() == leaf.subject().as_raw() {
-        return Ok(());
-    }
-    extensions.judge_identifier()?;
-    let mut issuer = leaf.issuer().as_raw().to_vec();
-    for _ in 0..MAX_CHAIN {
-        let named = others.iter().filter_map(|der| parse(der).ok()).filter(|one| one.subject().as_raw() == issuer);
-        // A CA may send two certificates of one name, cross-signed: one good one is enough, rustls proves the path.
-        let mut verdict = Ok(());
-        let mut next = None;
-        for one in named {
-            if one.issuer().as_raw() == one.subject().as_raw() {
-                return Ok(());
-            }
-            verdict = Extensions::of(&one).and_then(|extensions| {
-                extensions.judge_authority(&one)?;
-                extensions.judge_identifier()
-            });
-            next = Some(one.issuer().as_raw().to_vec());
-            if verdict.is_ok() {
-                break;
-            }
-        }
-        verdict?;
-        match next {
-            Some(next) => issuer = next,
-            None => return Ok(()),
+    extensions.judge_identifier(&leaf)
+}
+
+/// The CAs that a path may lead over, and what is wrong with the first of the others.
+pub(super) fn sift<'a>(others: &'a [CertificateDer<'_>]) -> (Vec<CertificateDer<'a>>, Option<Flaw>) {
+    let (mut sound, mut first) = (Vec::with_capacity(others.len()), None);
+    for der in others {
+        match judge_intermediate(der) {
+            Ok(()) => sound.push(CertificateDer::from(der.as_ref())),
+            Err(flaw) => first = first.or(Some(flaw)),
         }
     }
-    Ok(())
+    (sound, first)
+}
+
+fn judge_intermediate(der: &[u8]) -> Result<(), Flaw> {
+    let ca = parse(der)?;
+    let extensions = Extensions::of(&ca)?;
+    extensions.judge_authority(&ca)?;
+    extensions.judge_identifier(&ca)
 }
 
 /// The public key of a certificate as SubjectPublicKeyInfo, which pins are made of.
@@ -147,8 +132,10 @@ impl<'a> Extensions<'a> {
         Ok(found)
     }
 
-    fn judge_identifier(&self) -> Result<(), Flaw> {
-        if self.authority_key { Ok(()) } else { Err(NO_AKI) }
+    /// A certificate that names itself as its issuer needs no identifier of another's key.
+    fn judge_identifier(&self, certificate: &X509Certificate<'_>) -> Result<(), Flaw> {
+        let own = certificate.issuer().as_raw() == certificate.subject().as_raw();
+        if own || self.authority_key { Ok(()) } else { Err(NO_AKI) }
     }
 
     fn judge_leaf(&self, leaf: &X509Certificate<'_>) -> Result<(), Flaw> {

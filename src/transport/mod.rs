@@ -30,6 +30,7 @@ mod peer;
 mod pins;
 mod pool;
 mod proxied;
+mod roots;
 mod sip;
 mod tls;
 mod verify;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -11,6 +12,7 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKey
 use rustls::{CipherSuite, ClientConfig};
 
 use super::pins::{self, Pin};
+use super::roots::{Roots, seconds};
 use super::verify::Verifier;
 use crate::clock;
 use crate::error::{Code, Error};
@@ -73,7 +75,13 @@ impl Hash for Identity {
 
 /// A TLS base configuration, ready to share.
 #[derive(Clone)]
-pub struct Base(Arc<ClientConfig>);
+pub struct Base(Arc<Dated>);
+
+struct Dated {
+    config: ClientConfig,
+    /// The last second in which all of the user's roots are in force.
+    until: i64,
+}
 
 /// aws-lc with all that rustls offers, AES-128 before AES-256 as browsers and Go order them: as strong against everything that is
 /// known, its hash runs on the processor's own instructions, and a handshake takes a tenth less.
@@ -137,18 +145,24 @@ impl Tls {
     /// The base configuration for these options, from the process-wide cache.
     ///
     /// # Errors
-    /// `TlsError` when there is not one root certificate to trust.
+    /// `TlsError` when there is not one root certificate to trust, or one of the user's has expired by now.
+    pub fn base(&self) -> Result<Base, Error> {
+        self.base_at(clock::wall())
+    }
+
     #[expect(
         clippy::mutable_key_type,
         reason = "the key's secret is frozen: what Hash and Eq read of it never changes"
     )]
-    pub fn base(&self) -> Result<Base, Error> {
+    fn base_at(&self, now: SystemTime) -> Result<Base, Error> {
         static BASES: Lock<Option<HashMap<(u64, Tls), Base>>> = Lock::new(None);
         let key = (epoch(), self.clone());
-        if let Some(base) = BASES.lock().as_ref().and_then(|bases| bases.get(&key)) {
-            return Ok(base.clone());
+        let known = BASES.lock().as_ref().and_then(|bases| bases.get(&key)).cloned();
+        if let Some(base) = known.filter(|base| seconds(now) <= base.0.until) {
+            return Ok(base);
         }
-        let base = Base(Arc::new(self.build()?));
+        let (config, until) = self.build(now)?;
+        let base = Base(Arc::new(Dated { config, until }));
         let mut held = BASES.lock();
         let bases = held.get_or_insert_default();
         if bases.len() >= MAX_BASES {
@@ -175,22 +189,19 @@ impl Tls {
         Ok(lists)
     }
 
-    fn build(&self) -> Result<ClientConfig, Error> {
+    fn build(&self, now: SystemTime) -> Result<(ClientConfig, i64), Error> {
         let provider = Arc::new(provider());
         let versions: &[&rustls::SupportedProtocolVersion] =
             if self.modern { &[&rustls::version::TLS13] } else { &[&rustls::version::TLS13, &rustls::version::TLS12] };
-        let (roots, pins, now) = (self.certificates()?, self.pins.clone(), clock::wall());
-        let verifier = if self.only {
-            Verifier::own(roots, &self.lists()?, pins, provider.clone(), now)?
-        } else {
-            Verifier::platform(roots, pins, provider.clone(), now)?
-        };
+        let roots = Roots::new(self.certificates()?, self.only, self.lists()?, provider.clone(), now)?;
+        let until = roots.until();
+        let verifier = Verifier::new(roots, self.pins.clone(), provider.clone(), now)?;
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
             .map_err(|e| setup(format!("TLS cannot be set up: {e}.")))?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier));
-        let Some(Identity { chain, key }) = &self.client else { return Ok(builder.with_no_client_auth()) };
+        let Some(Identity { chain, key }) = &self.client else { return Ok((builder.with_no_client_auth(), until)) };
         let chain = CertificateDer::pem_slice_iter(chain).collect::<Result<Vec<_>, _>>();
         let chain = chain.ok().filter(|chain| !chain.is_empty());
         let chain = chain.ok_or_else(|| setup("The client certificate's file holds no PEM certificate.".to_owned()))?;
@@ -198,7 +209,7 @@ impl Tls {
         let unusable =
             || setup(format!("The secret `{}` is not the PEM private key of the client certificate.", key.name()));
         let key = PrivateKeyDer::from_pem_slice(key.reveal()?.as_bytes()).map_err(|_| unusable())?;
-        builder.with_client_auth_cert(chain, key).map_err(|_| unusable())
+        builder.with_client_auth_cert(chain, key).map(|config| (config, until)).map_err(|_| unusable())
     }
 }
 
@@ -214,17 +225,19 @@ fn read(path: &Path, kind: &str) -> Result<Vec<u8>, Error> {
 impl Base {
     /// A copy to which a connector adds its protocol list.
     pub(super) fn config(&self) -> ClientConfig {
-        ClientConfig::clone(&self.0)
+        self.0.config.clone()
     }
 }
 
-fn setup(said: String) -> Error {
+pub(super) fn setup(said: String) -> Error {
     Error::new(Code::TransportTlsSetup).saying(said)
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -233,6 +246,18 @@ mod tests {
         assert_eq!(Tls::new(only).unwrap_err().code(), Code::UsageValue);
         let crls = TlsOptions { crls: vec!["x.pem".into()], ..TlsOptions::default() };
         assert_eq!(Tls::new(crls).unwrap_err().code(), Code::UsageValue);
+    }
+
+    #[test]
+    fn a_root_that_expired_since_is_refused_to_a_new_client() {
+        let pem = include_str!("../../tests/vectors/expiring.pem");
+        // Two roots, of which the first is valid until the end of 2029; no root follows them.
+        let roots: String = pem.split_inclusive("-----END CERTIFICATE-----\n").take(2).collect();
+        let tls = Tls { roots: roots.into_bytes(), only: true, ..Tls::default() };
+        let made = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        assert!(tls.base_at(made).is_ok());
+        let error = tls.base_at(made + Duration::from_secs(10 * 365 * 86_400)).err().unwrap();
+        assert!(error.user_message().contains("Certificate 1 of the CA file"));
     }
 
     #[test]

@@ -171,6 +171,15 @@ ROOTS = {
 }
 
 
+#: What stands beside a flawed intermediate to turn the eye from it: the same name, merely sent.
+DECOYS = {
+    "a root of that name": lambda flawed: chains.twin(flawed, CA, same_key=False),
+    "a root of that name and key": lambda flawed: chains.twin(flawed, CA),
+    "a good one of a stranger's": lambda flawed: chains.twin(flawed, CA, make(CA), same_key=False),
+    "a good one of that key and a stranger's": lambda flawed: chains.twin(flawed, CA, make(CA)),
+}
+
+
 @pytest.mark.parametrize("ca_only", [True, False])
 @pytest.mark.parametrize("case", LEAVES)
 def test_a_leaf_that_breaks_rfc_5280_is_refused(show, get, root, case, ca_only):
@@ -189,6 +198,25 @@ def test_an_intermediate_that_breaks_rfc_5280_is_refused(show, get, root, case):
     middle = make(MIDDLES[case], root)
     raised = refused(get, show(make(Shape(), middle), middle), root)
     assert "RFC 5280" in raised.details["reason"] or "critical SKI" in case
+
+
+@pytest.mark.parametrize("ca_only", [True, False])
+@pytest.mark.parametrize("case", DECOYS)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_flawed_intermediate_hides_behind_no_decoy(show, get, root, case, first, ca_only):
+    middle = make(MIDDLES["CA without AKI"], root)
+    decoy = DECOYS[case](middle)
+    sent = [decoy, middle] if first else [middle, decoy]
+    raised = refused(get, show(make(Shape(), middle), *sent), root, ca_only=ca_only)
+    assert "RFC 5280" in raised.details["reason"]
+
+
+@pytest.mark.parametrize("ca_only", [True, False])
+def test_a_good_path_beside_a_flawed_one_is_accepted(show, get, root, ca_only):
+    middle = make(CA, root)
+    flawed = chains.twin(middle, MIDDLES["CA without key usage"], root)
+    for sent in ([flawed, middle], [middle, flawed]):
+        assert get(show(make(Shape(), middle), *sent), root, ca_only=ca_only).status_code == 200
 
 
 @pytest.mark.parametrize("ca_only", [True, False])

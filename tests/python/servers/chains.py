@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import ipaddress
 import itertools
@@ -69,13 +70,14 @@ class Shape:
     days: tuple[int, int] = (-2, 30)
     digest: object = field(default_factory=hashes.SHA256)
     key: object = None
+    called: x509.Name | None = None
 
 
 def make(shape: Shape, issuer: Made | None = None) -> Made:
     """A certificate of this shape, signed by `issuer` or by itself."""
     key = shape.key or ec.generate_private_key(ec.SECP256R1())
     attributes = [] if shape.subject is None else [_name(f"{shape.subject} {next(_names)}")]
-    subject = x509.Name(attributes)
+    subject = shape.called or x509.Name(attributes)
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -106,6 +108,12 @@ def make(shape: Shape, issuer: Made | None = None) -> Made:
     for value, critical in shape.extra:
         builder = builder.add_extension(value, critical)
     return Made(builder.sign(signer, shape.digest), key)
+
+
+def twin(made: Made, shape: Shape, issuer: Made | None = None, *, same_key: bool = True) -> Made:
+    """A certificate of the same name, of the same key unless told otherwise, signed by somebody else or by itself."""
+    key = made.key if same_key else None
+    return make(dataclasses.replace(shape, called=made.certificate.subject, key=key), issuer)
 
 
 def with_sha1(made: Made, issuer: Made) -> Made:
