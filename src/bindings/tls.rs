@@ -24,6 +24,7 @@ use crate::transport;
 ///
 /// Raises:
 ///     TlsError: A file cannot be used, or a root has expired or breaks RFC 5280.
+///     ValueError: Options that do not go together, or an empty `pins` or `crls`.
 #[pyclass(frozen, eq, module = "botsec")]
 #[derive(Clone, PartialEq)]
 pub(super) struct Tls {
@@ -49,10 +50,17 @@ impl Tls {
             "1.3" => true,
             _ => return Err(wrong_value("`min_version` is \"1.2\" or \"1.3\".")),
         };
-        let pins = pins.map_or(Ok(Vec::new()), |pins| strings(pins, "pins"))?;
-        let crls = crls.map_or(Ok(Vec::new()), paths)?;
+        let pins = pins.map(|pins| strings(pins, "pins")).transpose()?;
+        let crls = crls.map(paths).transpose()?;
         let client_cert = client_cert.map(identity).transpose()?;
-        let shown = shown(ca_file.as_ref(), ca_only, pins.len(), client_cert.as_ref(), crls.len(), min_version);
+        let shown = shown(
+            ca_file.as_ref(),
+            ca_only,
+            pins.as_ref().map_or(0, Vec::len),
+            client_cert.as_ref(),
+            crls.as_ref().map_or(0, Vec::len),
+            min_version,
+        );
         let options = transport::TlsOptions { ca_file, ca_only, pins, crls, client_cert, modern };
         let tls = py.detach(|| transport::Tls::new(options)).or_raise(py)?;
         Ok(Self { tls, shown })

@@ -32,9 +32,9 @@ pub struct TlsOptions {
     /// Leaves the platform's authorities out.
     pub ca_only: bool,
     /// `sha256/…` digests of public keys, one of which must be in the chain.
-    pub pins: Vec<String>,
+    pub pins: Option<Vec<String>>,
     /// PEM files of revocation lists.
-    pub crls: Vec<PathBuf>,
+    pub crls: Option<Vec<PathBuf>>,
     /// PEM file of the client's certificate chain, and its private key in PEM.
     pub client_cert: Option<(PathBuf, Secret)>,
     /// Asks for TLS 1.3.
@@ -113,12 +113,16 @@ impl Tls {
         if ca_only && ca_file.is_none() {
             return Err(wrong("`ca_only=True` needs `ca_file`."));
         }
+        if crls.as_ref().is_some_and(Vec::is_empty) {
+            return Err(wrong("`crls` is empty: leave it out, or no certificate would be checked against a list."));
+        }
+        let crls = crls.unwrap_or_default();
         if !crls.is_empty() && !ca_only {
             return Err(wrong(
                 "`crls` needs `ca_only=True`: the platform's verifier does not tell its path, so no list could count.",
             ));
         }
-        let pins = pins::read(&pins)?;
+        let pins = pins.map_or(Ok(Vec::new()), |pins| pins::read(&pins))?;
         let roots = ca_file.as_deref().map(|path| read(path, "CA")).transpose()?.unwrap_or_default();
         let crls = crls.iter().map(|path| read(path, "CRL")).collect::<Result<Vec<_>, _>>()?;
         let client = match client_cert {
@@ -244,8 +248,17 @@ mod tests {
     fn options_that_do_not_go_together_are_refused() {
         let only = TlsOptions { ca_only: true, ..TlsOptions::default() };
         assert_eq!(Tls::new(only).unwrap_err().code(), Code::UsageValue);
-        let crls = TlsOptions { crls: vec!["x.pem".into()], ..TlsOptions::default() };
+        let crls = TlsOptions { crls: Some(vec!["x.pem".into()]), ..TlsOptions::default() };
         assert_eq!(Tls::new(crls).unwrap_err().code(), Code::UsageValue);
+    }
+
+    #[test]
+    fn lists_that_are_given_and_empty_are_refused() {
+        let pins = TlsOptions { pins: Some(Vec::new()), ..TlsOptions::default() };
+        let crls = TlsOptions { crls: Some(Vec::new()), ..TlsOptions::default() };
+        for empty in [pins, crls] {
+            assert_eq!(Tls::new(empty).unwrap_err().code(), Code::UsageValue);
+        }
     }
 
     #[test]

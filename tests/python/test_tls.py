@@ -259,11 +259,22 @@ def test_a_pin_of_an_authority_counts_on_a_verified_path_only(show, get, root, m
 
 
 @pytest.mark.parametrize(
-    "pins", [["sha256/AAAA", "x"], "sha256/" + "A" * 43 + "=", ["sha256/" + "A" * 43 + "="] * 2, [1, 2], 5]
+    "pins", [["sha256/AAAA", "x"], "sha256/" + "A" * 43 + "=", ["sha256/" + "A" * 43 + "="] * 2, [1, 2], 5, [], ()]
 )
 def test_pins_that_cannot_protect_are_refused(pins):
     with pytest.raises((ValueError, TypeError)):
         botsec.Tls(pins=pins)
+
+
+@pytest.mark.parametrize("empty", [[], ()])
+def test_an_empty_list_protects_nothing_and_is_refused(write, root, empty):
+    file = write(root.pem)
+    with pytest.raises(ValueError, match="`pins` is empty"):
+        botsec.Tls(pins=empty)
+    with pytest.raises(ValueError, match="`crls` is empty"):
+        botsec.Tls(ca_file=file, ca_only=True, crls=empty)
+    # Left out it means none, as it says.
+    botsec.Tls(ca_file=file, ca_only=True, pins=None, crls=None)
 
 
 def test_a_client_certificate_is_shown_and_a_missing_one_is_named(show, get, root, write, make_secret):
