@@ -18,7 +18,8 @@ use crate::transport;
 ///     ca_only: Trust these alone, not the platform's.
 ///     pins: Digests of public keys (`"sha256/…"`, base64 of the SubjectPublicKeyInfo's SHA-256), at least two, of which one
 ///         must be the server's own; with `ca_only` any key on the verified path counts.
-///     client_cert: `(file, Secret)`: PEM file of the client's certificate chain, and its private key in PEM.
+///     client_cert: `(file, Secret)`: PEM file of the client's certificate chain, and its private key in PEM. Shown to the
+///         secret's `hosts`, or to the client's own origin alone; `open_web` takes none.
 ///     crls: PEM files of revocation lists; needs `ca_only`. A certificate that no list tells of is refused.
 ///     min_version: `"1.2"` or `"1.3"`.
 ///

@@ -95,9 +95,12 @@ impl Options {
                     "Proxy(…, filters_addresses=True) declares that the proxy refuses addresses that are not public",
                 ));
         }
-        let tls = self.tls.base()?;
+        if let Some(proxy) = &self.proxy {
+            proxy.judge(&self.tls)?;
+        }
         let settings = Settings {
-            tls,
+            tls: self.tls.base()?,
+            shown_to: self.tls.shown_to(policy.origin())?,
             networks: policy.networks().clone(),
             connect_timeout: self.times.connect,
             local_address: self.local_address,
@@ -160,7 +163,7 @@ impl Options {
     }
 
     fn judge_auth(&self, policy: &Policy) -> Result<(), Error> {
-        if policy.is_open_web() && !self.auth.is_empty() {
+        if policy.is_open_web() && (!self.auth.is_empty() || self.tls.is_identified()) {
             return Err(Error::new(Code::UsageType).saying("An open_web client carries no credentials."));
         }
         let unbound =

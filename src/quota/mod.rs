@@ -22,6 +22,7 @@ use crate::policy::Networks;
 use crate::secret::Secret;
 use crate::throttle::{Answer, OnFailure, Spare, Want};
 use crate::transport::{Peer, Settings, Tls};
+use crate::url::Origin;
 
 /// Longest time that one question may take unless the caller says so: 150 ms. A grant that waits for a hung store is then
 /// decided without it within 250 ms.
@@ -108,6 +109,15 @@ impl Redis {
                 networks = networks.open(&name, &options.networks)?;
             }
             let shown = format!("{name}:{port}");
+            let origin = Origin::parse(&format!("{host}:{port}")).ok();
+            let may_go = |origin: &Origin| {
+                options.tls.shown_to(Some(origin)).is_ok_and(|rules| rules.iter().any(|rule| rule.permits(origin)))
+            };
+            if options.tls.is_identified() && !origin.as_ref().is_some_and(may_go) {
+                return Err(wrong(
+                    "The client certificate's key may not go to the store: name it in secret(…, hosts=[…]).",
+                ));
+            }
             match url.scheme() {
                 "rediss" => (Peer::tls(name, port), shown),
                 "redis" if local => (Peer::loopback(name, port), shown),
@@ -123,6 +133,7 @@ impl Redis {
             connect_timeout: dial::DIAL,
             local_address: None,
             proxy: None,
+            shown_to: Vec::new(),
         };
         let deadline = options.timeout.unwrap_or(DEADLINE);
         if !DEADLINES.contains(&deadline) {

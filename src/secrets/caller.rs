@@ -124,6 +124,7 @@ impl Caller {
             connect_timeout: times.connect,
             local_address: None,
             proxy: None,
+            shown_to: reach.tls.shown_to(setup.policy.origin())?,
         };
         Ok(Self { setup, settings, transport: Lock::new(None) })
     }

@@ -14,17 +14,20 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::{Later, Settings};
+use crate::policy::hosts::HostRule;
 use crate::policy::{Blocked, Networks};
+use crate::url::Origin;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// The resolver: the system's, behind the address judge.
 #[derive(Clone)]
-pub(super) struct Guard {
+struct Guard {
     networks: Networks,
 }
 
@@ -52,12 +55,8 @@ impl fmt::Display for Refused {
 impl StdError for Refused {}
 
 impl Guard {
-    pub(super) fn new(networks: Networks) -> Self {
-        Self { networks }
-    }
-
     /// The addresses of `host`, all of them allowed.
-    pub(super) async fn resolve(self, host: String) -> Result<std::vec::IntoIter<SocketAddr>, Refused> {
+    async fn resolve(self, host: String) -> Result<std::vec::IntoIter<SocketAddr>, Refused> {
         let found = tokio::net::lookup_host((host.as_str(), 0)).await.map_err(|_| Refused::Unresolved)?;
         let addresses: Vec<SocketAddr> = found.collect();
         if addresses.is_empty() {
@@ -90,18 +89,40 @@ pub(super) struct Connector {
     limit: Duration,
 }
 
-pub(super) fn connector(settings: &Settings, guard: Guard) -> Connector {
-    let mut tcp = HttpConnector::new_with_resolver(guard);
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    tcp.set_local_address(settings.local_address);
-    tcp.set_keepalive(Some(Duration::from_secs(60)));
-    let inner = HttpsConnectorBuilder::new()
-        .with_tls_config(settings.tls.config())
-        .https_only()
-        .enable_all_versions()
-        .wrap_connector(tcp);
-    Connector { inner, limit: settings.connect_timeout }
+/// One connector for all origins, and one with the client's certificate for those that it may be shown to.
+pub(super) struct Connectors {
+    plain: Connector,
+    identified: Option<Connector>,
+    shown_to: Vec<HostRule>,
+}
+
+impl Connectors {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let mut tcp = HttpConnector::new_with_resolver(Guard { networks: settings.networks.clone() });
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_local_address(settings.local_address);
+        tcp.set_keepalive(Some(Duration::from_secs(60)));
+        let connector = |config: ClientConfig| Connector {
+            inner: HttpsConnectorBuilder::new()
+                .with_tls_config(config)
+                .https_only()
+                .enable_all_versions()
+                .wrap_connector(tcp.clone()),
+            limit: settings.connect_timeout,
+        };
+        Self {
+            plain: connector(settings.tls.plain()),
+            identified: settings.tls.identified().map(connector),
+            shown_to: settings.shown_to.clone(),
+        }
+    }
+
+    /// The one that dials `origin`.
+    pub(super) fn to(&self, origin: &Origin) -> Connector {
+        let shown = self.identified.as_ref().filter(|_| self.shown_to.iter().any(|rule| rule.permits(origin)));
+        shown.unwrap_or(&self.plain).clone()
+    }
 }
 
 impl Service<Uri> for Connector {

@@ -24,6 +24,7 @@ mod crew;
 mod decode;
 mod dial;
 mod fault;
+mod identity;
 mod lane;
 mod outgoing;
 mod peer;
@@ -52,11 +53,13 @@ use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioExecutor;
 
 use crate::error::{Code, Error};
+use crate::policy::hosts::HostRule;
 use crate::policy::{Networks, PermittedRequest};
 use crew::Hands;
-use dial::Guard;
+use dial::Connectors;
 use fault::Failed;
 use pool::Pool;
+use proxied::Clients;
 
 /// Most header fields that an answer may have.
 pub const MAX_HEADERS: usize = 100;
@@ -78,6 +81,8 @@ pub struct Settings {
     pub local_address: Option<IpAddr>,
     /// An explicit proxy.
     pub proxy: Option<Proxy>,
+    /// Where the client's certificate may be shown, when `tls` has one.
+    pub shown_to: Vec<HostRule>,
 }
 
 /// Connections to servers, and the one way to use them. Belongs to the runtime that drives it.
@@ -87,15 +92,15 @@ type Later<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
 enum Engine {
     Direct(Box<Pool>),
-    Proxied(reqwest::Client),
+    Proxied(Box<Clients>),
     /// Through a proxy, but for the hosts that its exceptions name.
-    Mixed(Box<(Pool, reqwest::Client, Matcher)>),
+    Mixed(Box<(Pool, Clients, Matcher)>),
 }
 
 /// One exchange under way.
 enum Exchange<'a> {
     Direct(Later<(http::Response<hyper::body::Incoming>, Option<cache::Lease>), Failed>),
-    Proxied(Pin<Box<dyn Future<Output = Result<http::Response<body::Wire>, reqwest::Error>> + Send + 'a>>),
+    Proxied(Pin<Box<dyn Future<Output = Result<http::Response<body::Wire>, Failed>> + Send + 'a>>),
     Refused(Error),
 }
 
@@ -145,25 +150,25 @@ impl Transport {
     pub fn new(settings: &Settings, crew: Option<&Crew>) -> Result<Self, Error> {
         let direct = || {
             let hands = crew.map_or_else(|| Hands::Runtime(TokioExecutor::new()), Crew::hands);
-            Pool::new(dial::connector(settings, Guard::new(settings.networks.clone())), hands)
+            Pool::new(Connectors::new(settings), hands)
         };
         Ok(Self(match &settings.proxy {
             None => Engine::Direct(Box::new(direct())),
             Some(proxy) => {
-                let client = proxied::build(settings, proxy)?;
+                let clients = Clients::new(settings, proxy)?;
                 match proxy.matcher() {
-                    None => Engine::Proxied(client),
-                    Some(matcher) => Engine::Mixed(Box::new((direct(), client, matcher))),
+                    None => Engine::Proxied(Box::new(clients)),
+                    Some(matcher) => Engine::Mixed(Box::new((direct(), clients, matcher))),
                 }
             }
         }))
     }
 
     /// Which way a URI goes.
-    fn way(&self, uri: &http::Uri) -> Result<&Pool, &reqwest::Client> {
+    fn way(&self, uri: &http::Uri) -> Result<&Pool, &Clients> {
         match &self.0 {
             Engine::Direct(pool) => Ok(pool),
-            Engine::Proxied(client) => Err(client),
+            Engine::Proxied(clients) => Err(clients),
             Engine::Mixed(both) if both.2.intercept(uri).is_some() => Err(&both.1),
             Engine::Mixed(both) => Ok(&both.0),
         }
@@ -181,14 +186,14 @@ impl Transport {
                 Ok(lane) => Exchange::Direct(lane.send(outgoing::direct(request))),
                 Err(error) => Exchange::Refused(error),
             },
-            Err(client) => Exchange::Proxied(Box::pin(proxied::send(client, outgoing::proxied(request)))),
+            Err(clients) => Exchange::Proxied(Box::pin(clients.to(&host).send(outgoing::proxied(request)))),
         };
         async move {
             let answer = match exchange {
                 Exchange::Direct(exchange) => exchange
                     .await
                     .map(|(response, lease)| response.map(|body| body::Wire::Direct(body::Direct::new(body, lease)))),
-                Exchange::Proxied(exchange) => exchange.await.map_err(Failed::Proxied),
+                Exchange::Proxied(exchange) => exchange.await,
                 Exchange::Refused(error) => return Err(Trouble { error, reached: Reached::Refused }),
             };
             match answer {

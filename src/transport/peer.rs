@@ -62,7 +62,9 @@ impl Peer {
                 settings.networks.judge_all(host, &ips).map_err(|_| Error::new(Code::PolicyAddressBlocked))?;
                 let stream = connect(&addresses).await?;
                 let name = ServerName::try_from(host.clone()).map_err(|_| Error::new(Code::UsageValue))?;
-                let connector = TlsConnector::from(Arc::new(settings.tls.config()));
+                // These options are the peer's own, so its certificate is for it; `quota` judged whether the key may go there.
+                let config = settings.tls.identified().unwrap_or_else(|| settings.tls.plain());
+                let connector = TlsConnector::from(Arc::new(config));
                 let stream = connector.connect(name, stream).await.map_err(|_| Error::new(Code::TransportTls))?;
                 Ok(Box::new(stream))
             }

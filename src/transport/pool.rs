@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::crew::Hands;
-use super::dial::Connector;
+use super::dial::Connectors;
 use super::lane::Lane;
 use crate::clock;
 use crate::error::Error;
@@ -22,7 +22,7 @@ const MAX_LANES: usize = 256;
 /// One transport's connections.
 pub(super) struct Pool {
     lanes: Arc<Lock<Lanes>>,
-    connector: Connector,
+    connectors: Connectors,
     hands: Hands,
 }
 
@@ -34,8 +34,8 @@ struct Lanes {
 }
 
 impl Pool {
-    pub(super) fn new(connector: Connector, hands: Hands) -> Self {
-        Self { lanes: Arc::default(), connector, hands }
+    pub(super) fn new(connectors: Connectors, hands: Hands) -> Self {
+        Self { lanes: Arc::default(), connectors, hands }
     }
 
     /// The connections to an origin.
@@ -51,7 +51,7 @@ impl Pool {
     }
 
     fn open(&self, origin: &Origin) -> Result<Arc<Lane>, Error> {
-        let lane = Arc::new(Lane::new(origin, self.connector.clone(), self.hands.clone())?);
+        let lane = Arc::new(Lane::new(origin, self.connectors.to(origin), self.hands.clone())?);
         let mut dropped = Vec::new();
         let (lane, gone) = {
             let mut lanes = self.lanes.lock();
@@ -99,7 +99,7 @@ async fn sweep(lanes: Weak<Lock<Lanes>>, mut gone: oneshot::Receiver<()>) {
 #[cfg(test)]
 #[allow(clippy::expect_used, reason = "tests")]
 mod tests {
-    use super::super::{Crew, Settings, Tls, dial};
+    use super::super::{Crew, Settings, Tls};
     use super::*;
     use crate::policy::Networks;
 
@@ -110,9 +110,9 @@ mod tests {
             connect_timeout: Duration::from_secs(1),
             local_address: None,
             proxy: None,
+            shown_to: Vec::new(),
         };
-        let guard = dial::Guard::new(Networks::none());
-        Pool::new(dial::connector(&settings, guard), Crew::default().hands())
+        Pool::new(Connectors::new(&settings), Crew::default().hands())
     }
 
     fn origin(number: usize) -> Origin {

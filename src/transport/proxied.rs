@@ -8,11 +8,15 @@
 use std::time::Duration;
 
 use hyper_util::client::proxy::matcher::Matcher;
+use rustls::ClientConfig;
 
 use super::body::Wire;
-use super::{MAX_HEADERS, POOL_IDLE, Settings};
+use super::fault::Failed;
+use super::{MAX_HEADERS, POOL_IDLE, Settings, Tls};
 use crate::error::{Code, Error};
+use crate::policy::hosts::HostRule;
 use crate::secret::Secret;
+use crate::url::Origin;
 
 /// A proxy that the caller named. Its own address is exempt from the address rule.
 #[derive(Clone, Debug)]
@@ -62,6 +66,22 @@ impl Proxy {
         self
     }
 
+    /// Whether TLS options can be used beside it. reqwest has one TLS configuration for the API and for an https proxy, so
+    /// what they say of the API alone would be asked of the proxy as well, and the proxy would see the client's certificate.
+    ///
+    /// # Errors
+    /// `ValueError` for an https proxy beside pins, revocation lists or a client certificate.
+    pub fn judge(&self, tls: &Tls) -> Result<(), Error> {
+        if self.url.starts_with("http://") || !tls.is_for_api_alone() {
+            return Ok(());
+        }
+        Err(Error::new(Code::UsageValue)
+            .saying(
+                "Pins, revocation lists and a client certificate are the API's: an https proxy cannot stand before it.",
+            )
+            .hint("an http proxy carries the same TLS end to end; its credentials need allow_plain_auth=True"))
+    }
+
     /// Whether it was declared to refuse addresses that are not public.
     pub fn filters_addresses(&self) -> bool {
         self.filters_addresses
@@ -74,38 +94,64 @@ impl Proxy {
     }
 }
 
-pub(super) fn build(settings: &Settings, proxy: &Proxy) -> Result<reqwest::Client, Error> {
-    let setup = |_| Error::new(Code::TransportTlsSetup).saying("The proxy configuration cannot be used.");
-    let mut route = reqwest::Proxy::https(&proxy.url).map_err(setup)?;
-    if let Some((user, secret)) = &proxy.auth {
-        route = route.basic_auth(user, &secret.reveal()?);
-    }
-    let mut tls = settings.tls.config();
-    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .https_only(true)
-        .no_proxy()
-        .proxy(route)
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .connect_timeout(settings.connect_timeout)
-        .pool_idle_timeout(POOL_IDLE)
-        .http1_only()
-        .http1_max_headers(MAX_HEADERS)
-        .tcp_nodelay(true)
-        .tcp_keepalive(Duration::from_secs(60))
-        .local_address(settings.local_address)
-        .build()
-        .map_err(setup)
+/// reqwest's clients, of which one shows the client's certificate.
+pub(super) struct Clients {
+    plain: Client,
+    identified: Option<Client>,
+    shown_to: Vec<HostRule>,
 }
 
-pub(super) async fn send(
-    client: &reqwest::Client,
-    request: http::Request<reqwest::Body>,
-) -> Result<http::Response<Wire>, reqwest::Error> {
-    let request = reqwest::Request::try_from(request).map_err(reqwest::Error::without_url)?;
-    let response = client.execute(request).await.map_err(reqwest::Error::without_url)?;
-    Ok(http::Response::from(response).map(Wire::Proxied))
+/// One of them.
+pub(super) struct Client(reqwest::Client);
+
+impl Clients {
+    /// # Errors
+    /// `TlsError` when reqwest refuses the configuration.
+    pub(super) fn new(settings: &Settings, proxy: &Proxy) -> Result<Self, Error> {
+        let plain = Client::new(settings, proxy, settings.tls.plain())?;
+        let identified = settings.tls.identified().map(|tls| Client::new(settings, proxy, tls)).transpose()?;
+        Ok(Self { plain, identified, shown_to: settings.shown_to.clone() })
+    }
+
+    /// The one for `origin`.
+    pub(super) fn to(&self, origin: &Origin) -> &Client {
+        let shown = self.identified.as_ref().filter(|_| self.shown_to.iter().any(|rule| rule.permits(origin)));
+        shown.unwrap_or(&self.plain)
+    }
+}
+
+impl Client {
+    fn new(settings: &Settings, proxy: &Proxy, mut tls: ClientConfig) -> Result<Self, Error> {
+        let setup = |_| Error::new(Code::TransportTlsSetup).saying("The proxy configuration cannot be used.");
+        let mut route = reqwest::Proxy::https(&proxy.url).map_err(setup)?;
+        if let Some((user, secret)) = &proxy.auth {
+            route = route.basic_auth(user, &secret.reveal()?);
+        }
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .https_only(true)
+            .no_proxy()
+            .proxy(route)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(settings.connect_timeout)
+            .pool_idle_timeout(POOL_IDLE)
+            .http1_only()
+            .http1_max_headers(MAX_HEADERS)
+            .tcp_nodelay(true)
+            .tcp_keepalive(Duration::from_secs(60))
+            .local_address(settings.local_address)
+            .build()
+            .map_err(setup)?;
+        Ok(Self(client))
+    }
+
+    pub(super) async fn send(&self, request: http::Request<reqwest::Body>) -> Result<http::Response<Wire>, Failed> {
+        let failed = |error: reqwest::Error| Failed::Proxied(error.without_url());
+        let request = reqwest::Request::try_from(request).map_err(failed)?;
+        let response = self.0.execute(request).await.map_err(failed)?;
+        Ok(http::Response::from(response).map(Wire::Proxied))
+    }
 }

@@ -1,23 +1,25 @@
 //! TLS 1.2 and 1.3 through rustls and aws-lc-rs; one base configuration, verifier and session store per distinct [`Tls`].
 
 use std::collections::HashMap;
-use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use rustls::{CipherSuite, ClientConfig};
 
+use super::identity::Identity;
 use super::pins::{self, Pin};
 use super::roots::{Roots, seconds};
 use super::verify::Verifier;
 use crate::clock;
 use crate::error::{Code, Error};
 use crate::fork::{Lock, epoch};
+use crate::policy::hosts::HostRule;
 use crate::secret::Secret;
+use crate::url::Origin;
 
 /// Largest file of certificates that is read: system bundles have 200 to 300 KiB, large CAs' revocation lists some MiB.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
@@ -52,33 +54,14 @@ pub struct Tls {
     client: Option<Identity>,
 }
 
-/// Who the client is. The key stays in its secret.
-#[derive(Clone, Debug)]
-struct Identity {
-    chain: Vec<u8>,
-    key: Secret,
-}
-
-impl PartialEq for Identity {
-    fn eq(&self, other: &Self) -> bool {
-        self.chain == other.chain && self.key.fingerprint() == other.key.fingerprint()
-    }
-}
-
-impl Eq for Identity {}
-
-impl Hash for Identity {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.chain, self.key.fingerprint()).hash(state);
-    }
-}
-
 /// A TLS base configuration, ready to share.
 #[derive(Clone)]
-pub struct Base(Arc<Dated>);
+pub struct Base(Arc<Configs>);
 
-struct Dated {
-    config: ClientConfig,
+struct Configs {
+    plain: ClientConfig,
+    /// With the client's certificate; it shares nothing with the plain one but the verifier, no session either.
+    identified: Option<ClientConfig>,
     /// The last second in which all of the user's roots are in force.
     until: i64,
 }
@@ -127,7 +110,7 @@ impl Tls {
         let crls = crls.iter().map(|path| read(path, "CRL")).collect::<Result<Vec<_>, _>>()?;
         let client = match client_cert {
             None => None,
-            Some((path, key)) => Some(Identity { chain: read(&path, "client certificate")?, key }),
+            Some((path, key)) => Some(Identity::new(read(&path, "client certificate")?, key)),
         };
         let tls = Self { roots, only: ca_only, modern, pins, crls, client };
         let empty = |kind: &str, path: &Path| {
@@ -144,6 +127,25 @@ impl Tls {
     /// Whether the platform's roots are trusted.
     pub fn trusts_platform(&self) -> bool {
         !self.only
+    }
+
+    /// Whether the client shows a certificate.
+    pub fn is_identified(&self) -> bool {
+        self.client.is_some()
+    }
+
+    /// Whether they say of the API what does not hold for an https proxy on the way: pins, revocation lists, a client
+    /// certificate.
+    pub(super) fn is_for_api_alone(&self) -> bool {
+        self.client.is_some() || !self.pins.is_empty() || !self.crls.is_empty()
+    }
+
+    /// Where the client's certificate may be shown: at the hosts of its key's secret, or at `own` when that names none.
+    ///
+    /// # Errors
+    /// `TypeError` when neither says where, `InputError` for a host of the secret's that is none.
+    pub fn shown_to(&self, own: Option<&Origin>) -> Result<Vec<HostRule>, Error> {
+        self.client.as_ref().map_or(Ok(Vec::new()), |client| client.shown_to(own))
     }
 
     /// The base configuration for these options, from the process-wide cache.
@@ -165,8 +167,7 @@ impl Tls {
         if let Some(base) = known.filter(|base| seconds(now) <= base.0.until) {
             return Ok(base);
         }
-        let (config, until) = self.build(now)?;
-        let base = Base(Arc::new(Dated { config, until }));
+        let base = Base(Arc::new(self.build(now)?));
         let mut held = BASES.lock();
         let bases = held.get_or_insert_default();
         if bases.len() >= MAX_BASES {
@@ -193,27 +194,22 @@ impl Tls {
         Ok(lists)
     }
 
-    fn build(&self, now: SystemTime) -> Result<(ClientConfig, i64), Error> {
+    fn build(&self, now: SystemTime) -> Result<Configs, Error> {
         let provider = Arc::new(provider());
         let versions: &[&rustls::SupportedProtocolVersion] =
             if self.modern { &[&rustls::version::TLS13] } else { &[&rustls::version::TLS13, &rustls::version::TLS12] };
         let roots = Roots::new(self.certificates()?, self.only, self.lists()?, provider.clone(), now)?;
         let until = roots.until();
-        let verifier = Verifier::new(roots, self.pins.clone(), provider.clone(), now)?;
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)
-            .map_err(|e| setup(format!("TLS cannot be set up: {e}.")))?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier));
-        let Some(Identity { chain, key }) = &self.client else { return Ok((builder.with_no_client_auth(), until)) };
-        let chain = CertificateDer::pem_slice_iter(chain).collect::<Result<Vec<_>, _>>();
-        let chain = chain.ok().filter(|chain| !chain.is_empty());
-        let chain = chain.ok_or_else(|| setup("The client certificate's file holds no PEM certificate.".to_owned()))?;
-        // The reader's own words could quote the key, so they are not told.
-        let unusable =
-            || setup(format!("The secret `{}` is not the PEM private key of the client certificate.", key.name()));
-        let key = PrivateKeyDer::from_pem_slice(key.reveal()?.as_bytes()).map_err(|_| unusable())?;
-        builder.with_client_auth_cert(chain, key).map(|config| (config, until)).map_err(|_| unusable())
+        let verifier = Arc::new(Verifier::new(roots, self.pins.clone(), provider.clone(), now)?);
+        let builder = || {
+            ClientConfig::builder_with_provider(provider.clone())
+                .with_protocol_versions(versions)
+                .map(|builder| builder.dangerous().with_custom_certificate_verifier(verifier.clone()))
+                .map_err(|e| setup(format!("TLS cannot be set up: {e}.")))
+        };
+        let plain = builder()?.with_no_client_auth();
+        let identified = self.client.as_ref().map(|client| client.prove(builder()?)).transpose()?;
+        Ok(Configs { plain, identified, until })
     }
 }
 
@@ -228,8 +224,13 @@ fn read(path: &Path, kind: &str) -> Result<Vec<u8>, Error> {
 
 impl Base {
     /// A copy to which a connector adds its protocol list.
-    pub(super) fn config(&self) -> ClientConfig {
-        self.0.config.clone()
+    pub(super) fn plain(&self) -> ClientConfig {
+        self.0.plain.clone()
+    }
+
+    /// The same with the client's certificate, when there is one.
+    pub(super) fn identified(&self) -> Option<ClientConfig> {
+        self.0.identified.clone()
     }
 }
 

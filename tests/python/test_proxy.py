@@ -70,6 +70,24 @@ def test_credentials_reach_a_plain_proxy_only_when_that_is_accepted(make_secret)
             botsec.Proxy(bad)
 
 
+def test_what_is_the_apis_own_in_tls_does_not_go_with_an_https_proxy(face, api, authority, tmp_path):
+    from servers import chains
+
+    root = chains.make(chains.Shape(ca=True))
+    (tmp_path / "root.pem").write_bytes(root.pem)
+    (tmp_path / "crl.pem").write_bytes(chains.revocation_list(root))
+    pins = [chains.make(chains.Shape()).pin for _ in range(2)]
+    apis_own = [
+        botsec.Tls(ca_file=authority.ca_file, pins=pins),
+        botsec.Tls(ca_file=tmp_path / "root.pem", ca_only=True, crls=tmp_path / "crl.pem"),
+    ]
+    for tls in apis_own:
+        with pytest.raises(ValueError, match="https proxy"):
+            face.client(api.origin, tls=tls, proxy=botsec.Proxy("https://proxy.example:3128"))
+        # Nothing is verified on the way to an http proxy.
+        face.client(api.origin, tls=tls, proxy=botsec.Proxy("http://proxy.example:3128"))
+
+
 @pytest.fixture
 def environment(monkeypatch):
     """Set proxy variables; every other one is unset."""

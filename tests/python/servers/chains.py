@@ -146,14 +146,23 @@ def revocation_list(issuer: Made, *revoked: Made, days: int = 7) -> bytes:
     return builder.sign(issuer.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
-class Shown(Listener):
-    """A server that shows this leaf and these others, and answers every request with 200."""
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
-    def __init__(self, folder: Path, leaf: Made, *others: Made, client_ca: Made | None = None, **settings) -> None:
+
+class Shown(Listener):
+    """A server that shows this leaf and these others, and answers every request with 200, or as `answer` says.
+
+    `clients` notes for each connection whether its client showed a certificate.
+    """
+
+    def __init__(self, folder: Path, leaf: Made, *others: Made, answer: bytes = OK, **settings) -> None:
         self.heads: list[bytes] = []
-        super().__init__(server_context(folder, leaf, *others, client_ca=client_ca, **settings))
+        self.clients: list[bool] = []
+        self._answer = answer
+        super().__init__(server_context(folder, leaf, *others, **settings))
 
     def serve(self, connection, number: int) -> None:
+        self.clients.append(bool(connection.getpeercert(True)))
         while True:
             head = b""
             while b"\r\n\r\n" not in head:
@@ -162,7 +171,7 @@ class Shown(Listener):
                     return
                 head += part
             self.heads.append(head)
-            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+            connection.sendall(self._answer)
 
 
 def server_context(
@@ -170,10 +179,11 @@ def server_context(
     leaf: Made,
     *others: Made,
     client_ca: Made | None = None,
+    asks: bool = False,
     ciphers: str = "DEFAULT:@SECLEVEL=0",
     versions: tuple[ssl.TLSVersion, ssl.TLSVersion] | None = None,
 ) -> ssl.SSLContext:
-    """A server that offers what it is told, however weak."""
+    """A server that offers what it is told, however weak; with `asks` a client certificate may be missing."""
     file = folder / f"chain-{next(_names)}.pem"
     file.write_bytes(leaf.key_pem + leaf.pem + b"".join(other.pem for other in others))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -188,7 +198,7 @@ def server_context(
             warnings.simplefilter("ignore", DeprecationWarning)
             context.minimum_version, context.maximum_version = versions
     if client_ca is not None:
-        context.verify_mode = ssl.CERT_REQUIRED
+        context.verify_mode = ssl.CERT_OPTIONAL if asks else ssl.CERT_REQUIRED
         context.load_verify_locations(cadata=client_ca.pem.decode())
     return context
 
