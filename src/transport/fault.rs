@@ -23,7 +23,8 @@ pub(super) enum Failed {
     Unsent,
     /// A connection took the request; whether it had answered another one before.
     Sent(hyper::Error, bool),
-    Proxied(reqwest::Error),
+    /// Through a proxy; whether a kept connection was used.
+    Proxied(reqwest::Error, bool),
 }
 
 /// What an error chain holds, looked at once.
@@ -76,8 +77,7 @@ pub(super) fn judge(failed: &Failed) -> Trouble {
         Failed::Dial(error) => (Causes::of(&**error), true, false),
         Failed::Unsent => return unsent(),
         Failed::Sent(error, reused) => (Causes::of(error), false, *reused),
-        // reqwest does not tell: a kept connection is as likely as any.
-        Failed::Proxied(error) => (Causes::of(error), error.is_connect(), true),
+        Failed::Proxied(error, reused) => (Causes::of(error), error.is_connect(), *reused),
     };
     if let Some(refused) = causes.refused {
         return match refused {
@@ -100,7 +100,7 @@ pub(super) fn judge(failed: &Failed) -> Trouble {
     if let Some(tls) = causes.tls {
         return Trouble { error: tls_error(tls), reached: Reached::Refused };
     }
-    let late = matches!(failed, Failed::Proxied(error) if error.is_timeout());
+    let late = matches!(failed, Failed::Proxied(error, _) if error.is_timeout());
     if connecting && late {
         return Trouble {
             error: Error::new(Code::TransportConnectTimeout).with("reason", "connecting took too long"),

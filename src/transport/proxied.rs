@@ -5,10 +5,15 @@
 //!
 //! HTTP/1.1 only: of an HTTP/2 connection inside reqwest nothing bounds what a hostile peer makes it queue (`super::sip`).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper_util::client::proxy::matcher::Matcher;
 use rustls::ClientConfig;
+use tower_layer::Layer;
+use tower_service::Service;
 
 use super::body::Wire;
 use super::fault::Failed;
@@ -41,7 +46,8 @@ impl Proxy {
             return Err(wrong("A proxy URL must start with `http://` or `https://`."));
         };
         let odd = |b: u8| !(b.is_ascii_alphanumeric() || b"-._:[]".contains(&b));
-        if rest.is_empty() || rest.bytes().any(odd) {
+        let leads_somewhere = reqwest::Url::parse(url).is_ok_and(|url| url.has_host() && url.port() != Some(0));
+        if rest.is_empty() || rest.bytes().any(odd) || !leads_somewhere {
             return Err(wrong("A proxy URL holds scheme, host and port only; pass credentials as `auth=`."));
         }
         if plain && auth.is_some() && !allow_plain_auth {
@@ -101,8 +107,11 @@ pub(super) struct Clients {
     shown_to: Vec<HostRule>,
 }
 
-/// One of them.
-pub(super) struct Client(reqwest::Client);
+/// One of them, and how often it dialled.
+pub(super) struct Client {
+    client: reqwest::Client,
+    dials: Arc<AtomicU64>,
+}
 
 impl Clients {
     /// # Errors
@@ -128,6 +137,7 @@ impl Client {
             route = route.basic_auth(user, &secret.reveal()?);
         }
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let dials = Arc::new(AtomicU64::new(0));
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .https_only(true)
@@ -137,6 +147,7 @@ impl Client {
             .retry(reqwest::retry::never())
             .referer(false)
             .connect_timeout(settings.connect_timeout)
+            .connector_layer(Counts(dials.clone()))
             .pool_idle_timeout(POOL_IDLE)
             .http1_only()
             .http1_max_headers(MAX_HEADERS)
@@ -145,13 +156,49 @@ impl Client {
             .local_address(settings.local_address)
             .build()
             .map_err(setup)?;
-        Ok(Self(client))
+        Ok(Self { client, dials })
     }
 
     pub(super) async fn send(&self, request: http::Request<reqwest::Body>) -> Result<http::Response<Wire>, Failed> {
-        let failed = |error: reqwest::Error| Failed::Proxied(error.without_url());
+        let before = self.dials.load(Ordering::Acquire);
+        // reqwest does not tell whether a connection was a kept one; without any dial meanwhile it was.
+        let failed =
+            |error: reqwest::Error| Failed::Proxied(error.without_url(), self.dials.load(Ordering::Acquire) == before);
         let request = reqwest::Request::try_from(request).map_err(failed)?;
-        let response = self.0.execute(request).await.map_err(failed)?;
+        let response = self.client.execute(request).await.map_err(failed)?;
         Ok(http::Response::from(response).map(Wire::Proxied))
+    }
+}
+
+/// Counts dials.
+#[derive(Clone)]
+struct Counts(Arc<AtomicU64>);
+
+#[derive(Clone)]
+struct Counted<S> {
+    dials: Arc<AtomicU64>,
+    inner: S,
+}
+
+impl<S> Layer<S> for Counts {
+    type Service = Counted<S>;
+
+    fn layer(&self, inner: S) -> Counted<S> {
+        Counted { dials: self.0.clone(), inner }
+    }
+}
+
+impl<S: Service<R>, R> Service<R> for Counted<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: R) -> S::Future {
+        self.dials.fetch_add(1, Ordering::AcqRel);
+        self.inner.call(request)
     }
 }

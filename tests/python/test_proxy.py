@@ -4,6 +4,7 @@ import base64
 
 import botsec
 import pytest
+from servers import hostile as acts
 from servers.listen import Listener
 from servers.proxy import ConnectProxy
 
@@ -70,6 +71,19 @@ def test_credentials_reach_a_plain_proxy_only_when_that_is_accepted(make_secret)
             botsec.Proxy(bad)
 
 
+@pytest.mark.parametrize(
+    "url", ["http://h:99999", "http://h:0", "http://h:x", "http://:3128", "http://h:1:2", "https://[zz]:1", "http://["]
+)
+def test_a_proxy_url_that_leads_nowhere_is_refused_where_it_is_written(url):
+    with pytest.raises(ValueError):
+        botsec.Proxy(url)
+
+
+@pytest.mark.parametrize("url", ["http://h:65535", "http://h", "https://[::1]:3128", "http://10.0.0.1:8080/"])
+def test_a_proxy_url_with_host_and_port_is_taken(face, api, url):
+    face.client(api.origin, proxy=botsec.Proxy(url))
+
+
 def test_what_is_the_apis_own_in_tls_does_not_go_with_an_https_proxy(face, api, authority, tmp_path):
     from servers import chains
 
@@ -86,6 +100,32 @@ def test_what_is_the_apis_own_in_tls_does_not_go_with_an_https_proxy(face, api, 
             face.client(api.origin, tls=tls, proxy=botsec.Proxy("https://proxy.example:3128"))
         # Nothing is verified on the way to an http proxy.
         face.client(api.origin, tls=tls, proxy=botsec.Proxy("http://proxy.example:3128"))
+
+
+@pytest.mark.parametrize("through", [True, False])
+def test_a_get_that_found_no_answer_is_sent_once(face, hostile, proxy, through):
+    server = hostile(acts.closes)
+    options = {"proxy": botsec.Proxy(proxy.url)} if through else {}
+    with pytest.raises(botsec.TransportError):
+        face.client(server.origin, retry=1, **options).get("/x")
+    assert len(server.heads) == 1
+
+
+@pytest.mark.parametrize("through", [True, False])
+def test_a_kept_connection_that_went_stale_costs_no_call(face, hostile, proxy, through):
+    def act(server, connection):
+        # The second request on a connection is read and left without an answer, as of a server that was closing.
+        if len(server.heads) == 2:
+            connection.unwrap()
+        else:
+            connection.sendall(acts.length(b"ok"))
+
+    act.keeps_alive = True
+    server = hostile(act)
+    options = {"proxy": botsec.Proxy(proxy.url)} if through else {}
+    client = face.client(server.origin, retry=1, **options)
+    assert [client.get("/x").text for _ in range(2)] == ["ok", "ok"]
+    assert len(server.heads) == 3
 
 
 @pytest.fixture
