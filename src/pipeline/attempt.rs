@@ -230,19 +230,19 @@ impl Road<'_> {
         /// A body above this size may take longer to send than a silence may last; the total limit bounds it.
         const LONG_UPLOAD: usize = 1024 * 1024;
         let short = permitted.bytes().is_some_and(|bytes| bytes.len() <= LONG_UPLOAD);
-        let limits = self.limits();
-        let (end, late) = if short { limits.silence() } else { (self.deadline, Code::TransportTimeout) };
+        let (limits, asked, host) = (self.limits(), clock::now(), permitted.origin().clone());
+        let (end, late) = if short { limits.silence(asked) } else { (self.deadline, Code::TransportTimeout) };
         let answer = tokio::time::timeout_at(clock::on_timers(end).into(), self.transport.send(permitted));
         async move {
-            match answer.await {
-                Ok(answer) => answer,
-                Err(_) if late == Code::TransportTimeout => Err(refused(self.overdue())),
-                Err(_) => Err(Trouble {
-                    error: Error::new(late)
-                        .with("reason", format!("no answer within {} s", limits.read_timeout.as_secs_f64())),
-                    reached: Reached::Sent,
-                }),
+            if let Ok(answer) = answer.await {
+                return answer;
             }
+            self.transport.doubt(&host, asked);
+            if late == Code::TransportTimeout {
+                return Err(refused(self.overdue()));
+            }
+            let reason = format!("no answer within {} s", limits.read_timeout.as_secs_f64());
+            Err(Trouble { error: Error::new(late).with("reason", reason), reached: Reached::Sent })
         }
     }
 

@@ -1,19 +1,16 @@
 //! The body of an answer as a bounded stream: idle limit, size caps on decoded bytes, expansion limit, no truncation.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use http_body::{Body as _, Frame};
-use hyper::body::Incoming;
 
-use super::cache::Lease;
 use super::decode::{Coding, Decoder};
-use super::fault;
+use super::wire::Wire;
 use crate::clock;
 use crate::error::{Code, Error};
 
@@ -29,9 +26,9 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The end of a silence that begins now, and the error that its end means.
-    pub fn silence(&self) -> (Instant, Code) {
-        let end = clock::now() + self.read_timeout;
+    /// The end of a silence that began at `since`, and the error that its end means.
+    pub fn silence(&self, since: Instant) -> (Instant, Code) {
+        let end = since + self.read_timeout;
         if self.deadline <= end { (self.deadline, Code::TransportTimeout) } else { (end, Code::TransportReadTimeout) }
     }
 }
@@ -42,75 +39,6 @@ const MAX_EXPANSION: u64 = 100;
 const EXPANSION_FLOOR: u64 = 1024 * 1024;
 /// Largest buffer that is reserved on the word of a Content-Length: 1 MiB; beyond it the buffer grows with the data.
 const MAX_RESERVE: u64 = 1024 * 1024;
-
-/// Bytes as they arrive, from either engine.
-pub enum Wire {
-    /// From a direct hop.
-    Direct(Direct),
-    /// From a hop through a proxy.
-    Proxied(reqwest::Body),
-}
-
-/// A body from a direct hop, and the connection that it comes over unless others share that.
-pub struct Direct {
-    body: Incoming,
-    lease: Option<Lease>,
-}
-
-impl Direct {
-    pub(super) fn new(body: Incoming, lease: Option<Lease>) -> Self {
-        let mut new = Self { body, lease };
-        new.release_at_end();
-        new
-    }
-
-    fn release_at_end(&mut self) {
-        if self.body.is_end_stream()
-            && let Some(lease) = self.lease.take()
-        {
-            lease.release();
-        }
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(context).map_err(|e| fault::in_body(&e));
-        match (&frame, self.lease.take()) {
-            (Poll::Ready(None), Some(lease)) => lease.release(),
-            (_, lease) => self.lease = lease,
-        }
-        frame
-    }
-}
-
-impl Drop for Direct {
-    fn drop(&mut self) {
-        self.release_at_end();
-    }
-}
-
-impl Wire {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        match self {
-            Self::Direct(body) => body.poll(context),
-            Self::Proxied(body) => Pin::new(body).poll_frame(context).map_err(|e| fault::in_body(&e.without_url())),
-        }
-    }
-
-    /// The next run of bytes; trailers are skipped.
-    pub(super) fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
-        loop {
-            match self.poll(context) {
-                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(data) if !data.is_empty() => return Poll::Ready(Some(Ok(data))),
-                    _ => continue,
-                },
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
-                Poll::Ready(None) => return Poll::Ready(None),
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-    }
-}
 
 /// A body to read, whole or in pieces. Dropping it closes the exchange.
 pub struct Stream {
@@ -142,6 +70,14 @@ impl Stream {
         Self { kind, length, decoded: 0 }
     }
 
+    fn wire(&self) -> Option<&Wire> {
+        match &self.kind {
+            Kind::Plain(wire) => Some(wire),
+            Kind::Coded(decoder) => Some(decoder.wire()),
+            Kind::Unknown => None,
+        }
+    }
+
     /// Bytes received from the network so far, before decoding; `None` where nothing is decoded.
     fn received(&self) -> Option<u64> {
         match &self.kind {
@@ -165,15 +101,24 @@ impl Stream {
         if self.decoded > 0 && clock::now() >= limits.deadline {
             return Err(overdue());
         }
-        let mut step = pin!(self.step());
-        if let Poll::Ready(ready) = poll_fn(|context| Poll::Ready(step.as_mut().poll(context))).await {
-            return ready;
+        let (late, since) = {
+            let mut step = pin!(self.step());
+            if let Poll::Ready(ready) = poll_fn(|context| Poll::Ready(step.as_mut().poll(context))).await {
+                return ready;
+            }
+            let since = clock::now();
+            let (end, late) = limits.silence(since);
+            match tokio::time::timeout_at(clock::on_timers(end).into(), step).await {
+                Ok(step) => return step,
+                Err(_) => (late, since),
+            }
+        };
+        if let Some(wire) = self.wire() {
+            wire.doubt(since);
         }
-        let (end, late) = limits.silence();
-        match tokio::time::timeout_at(clock::on_timers(end).into(), step).await {
-            Ok(step) => step,
-            Err(_) if late == Code::TransportTimeout => Err(overdue()),
-            Err(_) => {
+        match late {
+            Code::TransportTimeout => Err(overdue()),
+            late => {
                 Err(Error::new(late).with("reason", format!("no data for {} s", limits.read_timeout.as_secs_f64())))
             }
         }

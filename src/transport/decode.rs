@@ -9,7 +9,7 @@ use async_compression::zstd::DParameter;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, ReadBuf};
 
-use super::body::Wire;
+use super::wire::Wire;
 use crate::error::{Code, Error};
 
 /// What `Accept-Encoding` offers.
@@ -88,6 +88,14 @@ impl Decoder {
             Machine::Gzip(m) => m.into_inner().wire,
             Machine::Brotli(m) => m.into_inner().wire,
             Machine::Zstd(m) => m.into_inner().wire,
+        }
+    }
+
+    pub(super) fn wire(&self) -> &Wire {
+        match &self.machine {
+            Machine::Gzip(m) => &m.get_ref().wire,
+            Machine::Brotli(m) => &m.get_ref().wire,
+            Machine::Zstd(m) => &m.get_ref().wire,
         }
     }
 

@@ -6,7 +6,6 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -14,8 +13,6 @@ use futures_util::future::{Either, select};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::client::legacy::connect::Connection as _;
-use hyper_util::rt::TokioTimer;
-use tokio::sync::Notify;
 use tower_service::Service;
 
 use super::cache::{Desk, Found, Lease, Line, Place, desk};
@@ -23,8 +20,9 @@ use super::crew::Hands;
 use super::dial::Connector;
 use super::fault::Failed;
 use super::outgoing::{Outgoing, Target};
+use super::shared::{self, Shared};
 use super::sip::Sipped;
-use super::{Later, MAX_HEADER_BYTES, MAX_HEADERS, POOL_IDLE};
+use super::{Later, MAX_HEADER_BYTES, MAX_HEADERS};
 use crate::clock;
 use crate::error::Error;
 use crate::fork::Lock;
@@ -35,7 +33,15 @@ const MAX_TRIES: u32 = 4;
 
 type Request = http::Request<Outgoing>;
 /// An answer's head, and the connection that its body still comes over.
-type Answer = (http::Response<Incoming>, Option<Lease>);
+pub(super) type Answer = (http::Response<Incoming>, Held);
+
+/// The connection that an answer comes over.
+pub(super) enum Held {
+    /// For this answer alone.
+    Own(Lease),
+    /// One that all calls share.
+    Shared(Arc<Lane>),
+}
 
 /// How long a request waited for its connection; an extension of its answer.
 #[derive(Clone, Copy, Debug)]
@@ -46,16 +52,6 @@ pub(super) struct Lane {
     desk: Lock<Box<dyn Desk>>,
     shared: Arc<Shared>,
     target: Target,
-}
-
-/// The HTTP/2 connection, once there is one.
-#[derive(Default)]
-struct Shared {
-    sender: Lock<Option<(http2::SendRequest<Outgoing>, Instant)>>,
-    /// Whether the server chose HTTP/2 before: then one call dials and the others wait for it.
-    spoken: AtomicBool,
-    arrived: Notify,
-    dialling: tokio::sync::Mutex<()>,
 }
 
 /// A connection for one request.
@@ -99,14 +95,8 @@ impl Dial {
         let stream = self.connector.call(self.uri).await.map_err(|e| NoLine::Failed(Failed::Dial(e)))?;
         let broken = |error: hyper::Error| NoLine::Failed(Failed::Dial(Box::new(error)));
         if stream.connected().is_negotiated_h2() {
-            let (mut sender, connection) = http2::Builder::new(self.hands.clone())
-                .timer(TokioTimer::new())
-                .initial_stream_window_size(2 * 1024 * 1024)
-                .initial_connection_window_size(4 * 1024 * 1024)
-                .max_header_list_size(MAX_HEADER_BYTES as u32)
-                .handshake(Sipped::new(stream))
-                .await
-                .map_err(broken)?;
+            let shaken = shared::builder(self.hands.clone(), shared::PATIENCE).handshake(Sipped::new(stream)).await;
+            let (mut sender, connection) = shaken.map_err(broken)?;
             self.hands.run(async move {
                 let _ = connection.await;
             });
@@ -114,7 +104,7 @@ impl Dial {
             self.shared.adopt(sender);
             return Err(NoLine::Shared);
         }
-        self.shared.spoken.store(false, Ordering::Release);
+        self.shared.is_not_spoken();
         let (mut sender, connection) = http1::Builder::new()
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_HEADER_BYTES)
@@ -132,39 +122,6 @@ impl Dial {
             return Err(broken(told.await.unwrap_or(error)));
         }
         Ok(Place::new(Line::new(sender, self.hands)))
-    }
-}
-
-impl Shared {
-    fn adopt(&self, sender: http2::SendRequest<Outgoing>) {
-        self.spoken.store(true, Ordering::Release);
-        {
-            let mut kept = self.sender.lock();
-            if kept.as_ref().is_none_or(|(kept, _)| kept.is_closed()) {
-                *kept = Some((sender, clock::now()));
-            }
-        }
-        self.arrived.notify_waiters();
-    }
-
-    fn sender(&self) -> Option<http2::SendRequest<Outgoing>> {
-        let mut kept = self.sender.lock();
-        let (sender, since) = kept.as_mut().filter(|(sender, _)| !sender.is_closed())?;
-        *since = clock::now();
-        Some(sender.clone())
-    }
-
-    /// Lets go of a connection that nobody used for long; whether there is none.
-    fn sweep(&self, now: Instant) -> bool {
-        let mut kept = self.sender.lock();
-        let stale = kept
-            .as_ref()
-            .is_some_and(|(sender, since)| sender.is_closed() || now.saturating_duration_since(*since) >= POOL_IDLE);
-        let gone = if stale { kept.take() } else { None };
-        let empty = kept.is_none();
-        drop(kept);
-        drop(gone);
-        empty
     }
 }
 
@@ -186,42 +143,45 @@ impl Lane {
         self.shared.sweep(now) && idle
     }
 
+    /// A call that was sent at `asked` had no answer.
+    pub(super) fn doubt(&self, asked: Instant) {
+        self.shared.doubt(asked);
+    }
+
     /// Sends a request: at once where a connection is free, so that the future holds no request. In a box, for each layer above
     /// would hold it twice.
     pub(super) fn send(self: Arc<Self>, mut request: Request) -> Later<Answer, Failed> {
-        if let Some(mut sender) = self.spoken().then(|| self.shared.sender()).flatten() {
+        if let Some(mut sender) = self.shared.is_spoken().then(|| self.shared.sender()).flatten() {
             let sent = sender.try_send_request(request);
             return Box::pin(async move {
                 match sent.await {
-                    Ok(head) => Ok((head, None)),
+                    Ok(head) => {
+                        self.shared.hear();
+                        Ok((head, Held::Shared(self)))
+                    }
                     Err(error) => Box::pin(self.unsent(error, true)).await,
                 }
             });
         }
-        let mut lease = self.free();
-        let Some(line) = lease.as_mut().and_then(|lease| lease.line.as_mut()) else {
-            return Box::pin(self.send_later(request));
-        };
+        let Some(mut lease) = self.free() else { return Box::pin(self.send_later(request)) };
+        let Some(line) = &mut lease.line else { return Box::pin(self.send_later(request)) };
         self.target.shorten(&mut request);
         let sent = line.sender.try_send_request(request);
         Box::pin(async move {
             match sent.await {
-                Ok(head) => Ok((head, lease)),
+                Ok(head) => Ok((head, Held::Own(lease))),
                 Err(error) => {
-                    let reused = lease.is_some_and(|lease| lease.is_reused());
+                    let reused = lease.is_reused();
+                    drop(lease);
                     Box::pin(self.unsent(error, reused)).await
                 }
             }
         })
     }
 
-    fn spoken(&self) -> bool {
-        self.shared.spoken.load(Ordering::Acquire)
-    }
-
     /// A line that is ready now.
     fn free(&self) -> Option<Lease> {
-        if self.spoken() {
+        if self.shared.is_spoken() {
             return None;
         }
         let mut desk = self.desk.lock();
@@ -265,7 +225,10 @@ impl Lane {
                     self.target.lengthen(&mut request);
                     let sent = clock::now();
                     match sender.try_send_request(request).await {
-                        Ok(head) => return Ok((after(head, sent), None)),
+                        Ok(head) => {
+                            self.shared.hear();
+                            return Ok((after(head, sent), Held::Shared(self)));
+                        }
                         Err(error) => (error, true),
                     }
                 }
@@ -274,7 +237,7 @@ impl Lane {
                     let Some(line) = &mut lease.line else { return Err(Failed::Unsent) };
                     let sent = clock::now();
                     match line.sender.try_send_request(request).await {
-                        Ok(head) => return Ok((after(head, sent), Some(lease))),
+                        Ok(head) => return Ok((after(head, sent), Held::Own(lease))),
                         Err(error) => (error, lease.is_reused()),
                     }
                 }
@@ -295,7 +258,7 @@ impl Lane {
             let mut arrived = pin!(arrived);
             arrived.as_mut().enable();
             // Where HTTP/2 is spoken one call dials; it is found by those that waited for it.
-            let _turn = match self.spoken() {
+            let _turn = match self.shared.is_spoken() {
                 true if self.shared.sender().is_none() => Some(self.shared.dialling.lock().await),
                 _ => None,
             };

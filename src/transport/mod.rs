@@ -32,9 +32,11 @@ mod pins;
 mod pool;
 mod proxied;
 mod roots;
+mod shared;
 mod sip;
 mod tls;
 mod verify;
+mod wire;
 
 pub use body::{Limits, Stream};
 pub use crew::Crew;
@@ -45,7 +47,7 @@ pub use tls::{Base, Tls, TlsOptions};
 
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode, Version};
@@ -55,6 +57,7 @@ use hyper_util::rt::TokioExecutor;
 use crate::error::{Code, Error};
 use crate::policy::hosts::HostRule;
 use crate::policy::{Networks, PermittedRequest};
+use crate::url::Origin;
 use crew::Hands;
 use dial::Connectors;
 use fault::Failed;
@@ -99,8 +102,8 @@ enum Engine {
 
 /// One exchange under way.
 enum Exchange<'a> {
-    Direct(Later<(http::Response<hyper::body::Incoming>, Option<cache::Lease>), Failed>),
-    Proxied(Pin<Box<dyn Future<Output = Result<http::Response<body::Wire>, Failed>> + Send + 'a>>),
+    Direct(Later<lane::Answer, Failed>),
+    Proxied(Pin<Box<dyn Future<Output = Result<http::Response<wire::Wire>, Failed>> + Send + 'a>>),
     Refused(Error),
 }
 
@@ -192,7 +195,7 @@ impl Transport {
             let answer = match exchange {
                 Exchange::Direct(exchange) => exchange
                     .await
-                    .map(|(response, lease)| response.map(|body| body::Wire::Direct(body::Direct::new(body, lease)))),
+                    .map(|(response, held)| response.map(|body| wire::Wire::Direct(wire::Direct::new(body, held)))),
                 Exchange::Proxied(exchange) => exchange.await,
                 Exchange::Refused(error) => return Err(Trouble { error, reached: Reached::Refused }),
             };
@@ -207,7 +210,18 @@ impl Transport {
         }
     }
 
-    fn receive(response: http::Response<body::Wire>) -> Result<Reply, Trouble> {
+    /// A connection to `origin` brought no answer to a call that was sent at `asked`: unless it was heard since, no further
+    /// call takes it.
+    pub fn doubt(&self, origin: &Origin, asked: Instant) {
+        match &self.0 {
+            Engine::Direct(pool) => pool.doubt(origin, asked),
+            Engine::Mixed(both) => both.0.doubt(origin, asked),
+            // HTTP/1.1 alone: a connection ends with the call that waits on it.
+            Engine::Proxied(_) => {}
+        }
+    }
+
+    fn receive(response: http::Response<wire::Wire>) -> Result<Reply, Trouble> {
         let (head, wire) = response.into_parts();
         if head.headers.contains_key(TRANSFER_ENCODING) && head.headers.contains_key(CONTENT_LENGTH) {
             let error = Error::new(Code::TransportProtocol)

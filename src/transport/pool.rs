@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -47,6 +47,14 @@ impl Pool {
         match known {
             Some(lane) => Ok(lane),
             None => self.open(origin),
+        }
+    }
+
+    /// As [`super::Transport::doubt`].
+    pub(super) fn doubt(&self, origin: &Origin, asked: Instant) {
+        let known = self.lanes.lock().by_origin.get(origin).cloned();
+        if let Some(lane) = known {
+            lane.doubt(asked);
         }
     }
 

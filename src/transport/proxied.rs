@@ -15,8 +15,8 @@ use rustls::ClientConfig;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::body::Wire;
 use super::fault::Failed;
+use super::wire::Wire;
 use super::{MAX_HEADERS, POOL_IDLE, Settings, Tls};
 use crate::error::{Code, Error};
 use crate::policy::hosts::HostRule;

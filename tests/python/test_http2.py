@@ -139,6 +139,47 @@ def test_a_stream_that_is_left_early_is_reset(face, serving, authority):
     assert server.accepted == 1
 
 
+@pytest.mark.parametrize("timeout", [botsec.Timeout(total=20, read=0.4), 0.4], ids=["silence", "total"])
+def test_a_connection_that_went_dark_is_replaced(face, serving, authority, timeout):
+    def answer(server, session, stream):
+        # The first connection answers once and is never heard again.
+        if session.number > 1 or len(server.requests) == 1:
+            http2.echo(server, session, stream)
+
+    server = serving(Http2(authority, answer))
+    client = face.client(server.origin, retry=1)
+    assert client.get("/a").status_code == 200
+    with pytest.raises(botsec.RequestTimeoutError):
+        client.get("/b", timeout=timeout)
+    assert client.get("/c").status_code == 200
+    assert server.accepted == 2
+
+
+def test_a_slow_answer_ends_no_connection_that_answers_others(serving, authority):
+    import asyncio
+
+    def answer(server, session, stream):
+        if stream.headers[":path"] != "/never":
+            http2.echo(server, session, stream)
+
+    server = serving(Http2(authority, answer))
+
+    async def run():
+        tls = botsec.Tls(ca_file=authority.ca_file)
+        async with botsec.AsyncClient(server.origin, tls=tls, networks="loopback", retry=1) as client:
+            await client.get("/a")
+            never = asyncio.create_task(client.get("/never", timeout=0.5))
+            while not never.done():
+                await client.get("/b")
+                await asyncio.sleep(0.05)
+            with pytest.raises(botsec.RequestTimeoutError):
+                await never
+            await client.get("/c")
+
+    asyncio.run(run())
+    assert server.accepted == 1
+
+
 @pytest.mark.parametrize("name", http2.HOSTILE)
 def test_a_peer_that_breaks_the_rules_ends_in_the_tree(face, serving, authority, name):
     server = serving(Frames(authority, http2.HOSTILE[name]))
