@@ -24,6 +24,7 @@ mod crew;
 mod decode;
 mod dial;
 mod fault;
+mod head;
 mod identity;
 mod lane;
 mod outgoing;
@@ -49,12 +50,11 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode, Version};
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioExecutor;
 
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::policy::hosts::HostRule;
 use crate::policy::{Networks, PermittedRequest};
 use crate::url::Origin;
@@ -223,11 +223,7 @@ impl Transport {
 
     fn receive(response: http::Response<wire::Wire>) -> Result<Reply, Trouble> {
         let (head, wire) = response.into_parts();
-        if head.headers.contains_key(TRANSFER_ENCODING) && head.headers.contains_key(CONTENT_LENGTH) {
-            let error = Error::new(Code::TransportProtocol)
-                .with("reason", "the answer has both Content-Length and Transfer-Encoding");
-            return Err(Trouble { error, reached: Reached::Refused });
-        }
+        head::judge(&head.headers).map_err(|error| Trouble { error, reached: Reached::Refused })?;
         let reason = head
             .extensions
             .get::<hyper::ext::ReasonPhrase>()

@@ -56,6 +56,41 @@ def test_a_server_in_anger_gets_its_class(face, hostile, act, kind):
     assert peak.growth_mib < 64
 
 
+#: Heads at the caps, 100 fields and 64 KiB, and beyond: name, header fields.
+HEADS = {
+    "99 fields": ([b"X-%d: v" % n for n in range(99)], True),
+    "100 fields more": ([b"X-%d: v" % n for n in range(100)], False),
+    "60 kB in one": ([b"X-Big: " + b"z" * 60_000], True),
+    "70 kB in one": ([b"X-Big: " + b"z" * 70_000], False),
+    "300 kB in one": ([b"X-Big: " + b"z" * 300_000], False),
+    "70 kB in ten": ([b"X-%d: " % n + b"z" * 7000 for n in range(10)], False),
+}
+
+
+@pytest.mark.parametrize("case", HEADS)
+def test_a_head_has_100_fields_and_64_kib_at_most(face, hostile, case):
+    fields, fits = HEADS[case]
+    client = face.client(hostile(acts.sends(acts.length(b"ok", *fields))).origin, retry=1)
+    if fits:
+        assert len(client.get("/x").headers) == len(fields) + 1
+    else:
+        with pytest.raises(botsec.ProtocolError):
+            client.get("/x")
+
+
+@pytest.mark.parametrize(
+    "coding", [b"gzip", b"gzip, chunked", b"chunked, gzip", b"identity", b"chunked, chunked", b"xchunked", b""]
+)
+def test_a_transfer_coding_that_nobody_asked_for_is_refused(face, hostile, coding):
+    body = b"2\r\nok\r\n0\r\n\r\n"
+    head = acts.OK + b"Connection: close\r\nTransfer-Encoding: "
+    with pytest.raises(botsec.ProtocolError):
+        face.client(hostile(acts.sends(head + coding + b"\r\n\r\n" + body)).origin, retry=1).get("/x")
+    for known in (b"chunked", b"Chunked "):
+        server = hostile(acts.sends(head + known + b"\r\n\r\n" + body))
+        assert face.client(server.origin, retry=1).get("/x").text == "ok"
+
+
 def test_what_follows_an_answer_is_never_the_next_one(face, hostile):
     injected = acts.length(b"injected") + acts.length(b"and again")
 

@@ -180,6 +180,19 @@ def test_a_slow_answer_ends_no_connection_that_answers_others(serving, authority
     assert server.accepted == 1
 
 
+@pytest.mark.parametrize("count, fits", [(99, True), (101, False), (1500, False)])
+def test_an_answer_has_100_fields_at_most(face, serving, authority, count, fits):
+    fields = [(f"x-{number}", "v") for number in range(count)]
+    server = serving(Http2(authority, lambda server, session, stream: session.reply(stream, b"ok", *fields)))
+    client = face.client(server.origin, retry=1)
+    for _ in range(2):
+        if fits:
+            assert len(client.get("/x").headers) == count
+        else:
+            with pytest.raises(botsec.ProtocolError):
+                client.get("/x")
+
+
 @pytest.mark.parametrize("name", http2.HOSTILE)
 def test_a_peer_that_breaks_the_rules_ends_in_the_tree(face, serving, authority, name):
     server = serving(Frames(authority, http2.HOSTILE[name]))

@@ -1,0 +1,71 @@
+//! What the head of an answer may be: bounded, and framed in one way.
+
+use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+
+use super::{MAX_HEADER_BYTES, MAX_HEADERS};
+use crate::error::{Code, Error};
+
+/// Judges an answer's header fields, whichever protocol and engine brought them.
+///
+/// # Errors
+/// `ProtocolError` beyond a cap, for two framings at once, and for a transfer coding besides `chunked`: `TE` asks for none.
+pub(super) fn judge(headers: &HeaderMap) -> Result<(), Error> {
+    let broken = |reason: &str| Err(Error::new(Code::TransportProtocol).with("reason", reason));
+    // The engines read in blocks and count each in its own way.
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum();
+    if headers.len() > MAX_HEADERS || bytes > MAX_HEADER_BYTES {
+        return broken("the head of the answer is too large");
+    }
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let Some(coding) = codings.next() else { return Ok(()) };
+    if headers.contains_key(CONTENT_LENGTH) {
+        return broken("the answer has both Content-Length and Transfer-Encoding");
+    }
+    if codings.next().is_some() || !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") {
+        return broken("a transfer coding that was not asked for");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn is_fine(fields: &[(&'static str, &str)]) -> bool {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+        }
+        judge(&headers).is_ok()
+    }
+
+    #[test]
+    fn fields_are_counted_repeated_ones_too() {
+        assert!(is_fine(&vec![("x", "v"); MAX_HEADERS]));
+        assert!(!is_fine(&vec![("x", "v"); MAX_HEADERS + 1]));
+    }
+
+    #[test]
+    fn bytes_are_counted_with_names_and_line_ends() {
+        let fits = "v".repeat(MAX_HEADER_BYTES - "x: \r\n".len());
+        assert!(is_fine(&[("x", &fits)]));
+        assert!(!is_fine(&[("xx", &fits)]));
+    }
+
+    #[test]
+    fn chunked_alone_frames_a_body() {
+        let coding = "transfer-encoding";
+        for fine in ["chunked", "Chunked", " chunked\t"] {
+            assert!(is_fine(&[(coding, fine)]), "{fine}");
+        }
+        for bad in ["gzip", "gzip, chunked", "chunked, gzip", "chunked, chunked", "identity", "xchunked", ""] {
+            assert!(!is_fine(&[(coding, bad)]), "{bad}");
+        }
+        assert!(!is_fine(&[(coding, "chunked"), (coding, "chunked")]));
+        assert!(!is_fine(&[(coding, "chunked"), ("content-length", "3")]));
+    }
+}
