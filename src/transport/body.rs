@@ -52,6 +52,8 @@ enum Kind {
     Coded(Box<Decoder>),
     /// A coding that was not asked for.
     Unknown,
+    /// No body may come.
+    Bodiless(Wire),
 }
 
 impl Stream {
@@ -70,9 +72,14 @@ impl Stream {
         Self { kind, length, decoded: 0 }
     }
 
+    /// The body of an answer that has none, whatever its head says of it.
+    pub(super) fn bodiless(wire: Wire) -> Self {
+        Self { kind: Kind::Bodiless(wire), length: Some(0), decoded: 0 }
+    }
+
     fn wire(&self) -> Option<&Wire> {
         match &self.kind {
-            Kind::Plain(wire) => Some(wire),
+            Kind::Plain(wire) | Kind::Bodiless(wire) => Some(wire),
             Kind::Coded(decoder) => Some(decoder.wire()),
             Kind::Unknown => None,
         }
@@ -82,7 +89,7 @@ impl Stream {
     fn received(&self) -> Option<u64> {
         match &self.kind {
             Kind::Coded(decoder) => Some(decoder.received()),
-            Kind::Plain(_) | Kind::Unknown => None,
+            Kind::Plain(_) | Kind::Bodiless(_) | Kind::Unknown => None,
         }
     }
 
@@ -90,6 +97,10 @@ impl Stream {
         match &mut self.kind {
             Kind::Plain(wire) => poll_fn(|context| wire.poll_data(context)).await.transpose(),
             Kind::Coded(decoder) => decoder.next().await,
+            Kind::Bodiless(wire) => match poll_fn(|context| wire.poll_data(context)).await.transpose()? {
+                None => Ok(None),
+                Some(_) => Err(Error::new(Code::TransportProtocol).with("reason", "a body where none may be")),
+            },
             Kind::Unknown => {
                 Err(Error::new(Code::TransportDecoding).with("reason", "a content coding that was not asked for"))
             }
@@ -193,7 +204,7 @@ impl Stream {
         const SMALL: u64 = 64 * 1024;
         let (mut wire, Some(0..=SMALL)) = (
             match self.kind {
-                Kind::Plain(wire) => wire,
+                Kind::Plain(wire) | Kind::Bodiless(wire) => wire,
                 Kind::Coded(decoder) => decoder.into_wire(),
                 Kind::Unknown => return,
             },

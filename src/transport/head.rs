@@ -1,7 +1,7 @@
 //! What the head of an answer may be: bounded, and framed in one way.
 
-use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, StatusCode};
 
 use super::{MAX_HEADER_BYTES, MAX_HEADERS};
 use crate::error::{Code, Error};
@@ -26,6 +26,11 @@ pub(super) fn judge(headers: &HeaderMap) -> Result<(), Error> {
         return broken("a transfer coding that was not asked for");
     }
     Ok(())
+}
+
+/// Whether an answer of this status has no body, whatever its head says of one (RFC 9110 §6.4.1).
+pub(super) fn is_bodiless(status: StatusCode) -> bool {
+    status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, StatusCode, Version};
+use http::{HeaderMap, Method, StatusCode, Version};
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioExecutor;
 
@@ -184,6 +184,7 @@ impl Transport {
     pub fn send(&self, request: PermittedRequest) -> impl Future<Output = Result<Reply, Trouble>> + Send {
         // What happens before the first wait happens here, so that the future holds an exchange and no request.
         let host = request.origin().clone();
+        let of_head = *request.method() == Method::HEAD;
         let exchange = match self.way(request.uri()) {
             Ok(pool) => match pool.lane(&host) {
                 Ok(lane) => Exchange::Direct(lane.send(outgoing::direct(request))),
@@ -200,7 +201,7 @@ impl Transport {
                 Exchange::Refused(error) => return Err(Trouble { error, reached: Reached::Refused }),
             };
             match answer {
-                Ok(response) => Self::receive(response),
+                Ok(response) => Self::receive(response, of_head),
                 Err(failed) => {
                     let mut trouble = fault::judge(&failed);
                     trouble.error.add("host", host.host_text());
@@ -221,18 +222,23 @@ impl Transport {
         }
     }
 
-    fn receive(response: http::Response<wire::Wire>) -> Result<Reply, Trouble> {
+    fn receive(response: http::Response<wire::Wire>, of_head: bool) -> Result<Reply, Trouble> {
         let (head, wire) = response.into_parts();
         head::judge(&head.headers).map_err(|error| Trouble { error, reached: Reached::Refused })?;
         let reason = head
             .extensions
             .get::<hyper::ext::ReasonPhrase>()
             .map(|phrase| String::from_utf8_lossy(phrase.as_bytes()).into_owned());
+        let body = if of_head || head::is_bodiless(head.status) {
+            Stream::bodiless(wire)
+        } else {
+            Stream::new(wire, &head.headers)
+        };
         Ok(Reply {
             status: head.status,
             reason,
             delay: head.extensions.get::<lane::Delay>().map(|delay| delay.0),
-            body: Stream::new(wire, &head.headers),
+            body,
             headers: head.headers,
             version: head.version,
         })

@@ -78,6 +78,32 @@ def test_a_head_has_100_fields_and_64_kib_at_most(face, hostile, case):
             client.get("/x")
 
 
+#: Answers without a body, whatever their head says of one: name, method, head.
+BODILESS = {
+    "HEAD of 5 GB": ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 5000000000\r\n\r\n"),
+    "HEAD of an unknown coding": ("HEAD", acts.OK + b"Content-Encoding: deflate\r\nContent-Length: 20\r\n\r\n"),
+    "HEAD of two codings": ("HEAD", acts.OK + b"Content-Encoding: gzip, br\r\nContent-Length: 20\r\n\r\n"),
+    "HEAD of gzip": ("HEAD", acts.OK + b"Content-Encoding: gzip\r\nContent-Length: 20\r\n\r\n"),
+    "204 of an unknown coding": ("GET", b"HTTP/1.1 204 No Content\r\nContent-Encoding: deflate\r\n\r\n"),
+    "304 of 5 GB": ("GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5000000000\r\n\r\n"),
+    "304 of an unknown coding": ("GET", b"HTTP/1.1 304 Not Modified\r\nContent-Encoding: deflate\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("case", BODILESS)
+def test_what_a_head_says_of_a_body_that_does_not_come_is_no_error(face, hostile, case):
+    method, head = BODILESS[case]
+    act = acts.answers(head)
+    server = hostile(act)
+    client = face.client(server.origin, retry=1, timeout=5)
+    for _ in range(2):
+        response = client.request(method, "/x", check=False)
+        assert (response.status_code, response.content) == (int(head[9:12]), b"")
+    assert server.accepted == 1, "the connection is used again"
+    with client.stream(method, "/x", check=False) as response:
+        assert response.read() == b""
+
+
 @pytest.mark.parametrize(
     "coding", [b"gzip", b"gzip, chunked", b"chunked, gzip", b"identity", b"chunked, chunked", b"xchunked", b""]
 )

@@ -193,6 +193,21 @@ def test_an_answer_has_100_fields_at_most(face, serving, authority, count, fits)
                 client.get("/x")
 
 
+@pytest.mark.parametrize("ended_by", ["headers", "data"])
+@pytest.mark.parametrize("said", [("content-length", "5000000000"), ("content-encoding", "deflate")])
+def test_head_is_answered_whatever_it_says_of_the_body(face, serving, authority, said, ended_by):
+    def answer(server, session, stream):
+        last = ended_by == "headers"
+        session.state.send_headers(stream.id, [(":status", "200"), said], end_stream=last)
+        if not last:
+            session.state.end_stream(stream.id)
+
+    client = face.client(serving(Http2(authority, answer)).origin, retry=1)
+    for _ in range(2):
+        response = client.head("/x")
+        assert (response.headers[said[0]], response.content) == (said[1], b"")
+
+
 @pytest.mark.parametrize("name", http2.HOSTILE)
 def test_a_peer_that_breaks_the_rules_ends_in_the_tree(face, serving, authority, name):
     server = serving(Frames(authority, http2.HOSTILE[name]))

@@ -59,6 +59,16 @@ def sends(data: bytes) -> Act:
     return act
 
 
+def answers(data: bytes) -> Act:
+    """Answer every request with these bytes, on one connection."""
+
+    def act(server: Hostile, connection) -> None:
+        connection.sendall(data)
+
+    act.keeps_alive = True
+    return act
+
+
 def repeats(first: bytes, again: bytes, limit: int = 256 * MIB) -> Act:
     """Send `first`, then `again` until the client leaves; `limit` bytes end a client that never does."""
 
