@@ -68,7 +68,10 @@ impl Decoder {
             }
             Coding::Brotli => Machine::Brotli(BrotliDecoder::new(source)),
             Coding::Zstd => {
-                Machine::Zstd(ZstdDecoder::with_params(source, &[DParameter::window_log_max(ZSTD_WINDOW_LOG)]))
+                let mut zstd = ZstdDecoder::with_params(source, &[DParameter::window_log_max(ZSTD_WINDOW_LOG)]);
+                // Frames follow each other, skippable ones among them (RFC 8878 §3).
+                zstd.multiple_members(true);
+                Machine::Zstd(zstd)
             }
         };
         Self { machine, buffer: BytesMut::new(), started: false }

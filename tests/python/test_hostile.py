@@ -264,6 +264,30 @@ def test_a_zstd_window_above_8_mib_is_refused(client, api):
                 client.get("/x")
 
 
+def test_a_zstd_body_of_several_frames_is_one_body(client, api):
+    """RFC 8878 §3: frames follow each other, skippable ones among them."""
+
+    def frame(text: bytes, exponent: int = 0) -> bytes:
+        block = ((len(text) << 3) | 1).to_bytes(3, "little") + text
+        return b"\x28\xb5\x2f\xfd\x00" + bytes([exponent << 3]) + block
+
+    skipped = b"\x5a\x2a\x4d\x18" + (5).to_bytes(4, "little") + b"12345"
+    bodies = {
+        frame(b"one ") + frame(b"two"): b"one two",
+        skipped + frame(b"after"): b"after",
+        frame(b"be") + skipped + frame(b"tween"): b"between",
+        frame(b"before") + skipped: b"before",
+        skipped: b"",
+    }
+    for body, text in bodies.items():
+        api.on("/x", Reply(200, body, {"Content-Encoding": "zstd"}))
+        assert client.get("/x").content == text
+    for bad in (frame(b"a") + b"rest", frame(b"a") + frame(b"b")[:-1], skipped[:-1], frame(b"a") + frame(b"b", 14)):
+        api.on("/x", Reply(200, bad, {"Content-Encoding": "zstd"}))
+        with pytest.raises(botsec.ProtocolError):
+            client.get("/x")
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=300) | st.binary(max_size=200).map(lambda b: b"HTTP/1.1 200 OK\r\n" + b))
 def test_random_bytes_end_in_the_tree(face, hostile, data):
