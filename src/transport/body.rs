@@ -37,8 +37,11 @@ impl Limits {
 const MAX_EXPANSION: u64 = 100;
 /// Bodies up to this size may expand as they like: 1 MiB.
 const EXPANSION_FLOOR: u64 = 1024 * 1024;
-/// Largest buffer that is reserved on the word of a Content-Length: 1 MiB; beyond it the buffer grows with the data.
-const MAX_RESERVE: u64 = 1024 * 1024;
+/// Largest buffer that is reserved on the word of a Content-Length: 128 KiB, which most answers fit into. What is reserved
+/// is zeroed when it is freed, so a length that lies would cost all that it announces.
+const MAX_RESERVE: u64 = 128 * 1024;
+/// Bytes that have to be there before the room of all that may follow is made: 1 MiB.
+const EARNED: usize = 1024 * 1024;
 
 /// A body to read, whole or in pieces. Dropping it closes the exchange.
 pub struct Stream {
@@ -174,12 +177,13 @@ impl Stream {
             };
         }
         let Some(second) = self.next(limits).await? else { return Ok(first) };
-        let expected = if plain { self.length.unwrap_or(0).min(limits.max_bytes).min(32 * MAX_RESERVE) } else { 0 };
+        let announced = self.length.filter(|_| plain);
+        let expected = announced.unwrap_or(0).min(limits.max_bytes).min(MAX_RESERVE);
         let mut all = BytesMut::with_capacity((expected as usize).max(first.len() + second.len()));
         all.extend_from_slice(&first);
         all.extend_from_slice(&second);
         while let Some(bytes) = self.next(limits).await? {
-            make_room(&mut all, bytes.len(), limits.max_bytes);
+            make_room(&mut all, bytes.len(), announced, limits.max_bytes);
             all.extend_from_slice(&bytes);
         }
         Ok(all.freeze())
@@ -221,15 +225,15 @@ impl Stream {
     }
 }
 
-/// Makes room for `more` bytes. A body above [`MAX_RESERVE`] gets the room of its cap at once: memory that is not written
-/// costs nothing, and a buffer that doubles would hold its content twice while it moves.
-fn make_room(all: &mut BytesMut, more: usize, max_bytes: u64) {
-    /// Most room at once: 64 MiB.
-    const STEP: u64 = 64 * MAX_RESERVE;
+/// Makes room for `more` bytes. A body that has shown [`EARNED`] bytes gets the room of its announced length or its cap at
+/// once: a buffer that doubles would hold its content twice while it moves.
+fn make_room(all: &mut BytesMut, more: usize, announced: Option<u64>, max_bytes: u64) {
+    /// Most room at once for a body of unknown length: 64 MiB.
+    const STEP: u64 = 64 * 1024 * 1024;
     let needed = all.len() + more;
-    if needed > all.capacity() && needed as u64 > MAX_RESERVE {
-        let step = (needed as u64).div_ceil(STEP) * STEP;
-        all.reserve((max_bytes.min(step) as usize).saturating_sub(all.len()).max(more));
+    if needed > all.capacity() && needed > EARNED {
+        let whole = announced.unwrap_or_else(|| (needed as u64).div_ceil(STEP) * STEP).min(max_bytes);
+        all.reserve((whole as usize).saturating_sub(all.len()).max(more));
     }
 }
 
@@ -241,4 +245,33 @@ fn too_large(max: u64) -> Error {
     Error::new(Code::TransportTooLarge)
         .with("reason", format!("the body is larger than {max} bytes"))
         .hint("raise max_response_bytes=, or use stream() or download()")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CAP: u64 = 32 * 1024 * 1024;
+
+    #[test]
+    fn room_grows_with_what_came_until_enough_of_it_has() {
+        let mut all = BytesMut::new();
+        for _ in 0..8 {
+            make_room(&mut all, 100_000, Some(CAP), CAP);
+            all.extend_from_slice(&[7; 100_000]);
+            assert!(all.capacity() <= 2 * EARNED, "{} for {}", all.capacity(), all.len());
+        }
+        make_room(&mut all, 2 * EARNED, Some(CAP), CAP);
+        assert!(all.capacity() as u64 >= CAP && all.capacity() as u64 <= CAP + CAP / 4);
+    }
+
+    #[test]
+    fn room_never_passes_the_cap() {
+        for announced in [None, Some(9 * 1024 * 1024), Some(u64::MAX)] {
+            let cap = 10 * 1024 * 1024;
+            let mut all = BytesMut::from(vec![7; EARNED].as_slice());
+            make_room(&mut all, EARNED, announced, cap);
+            assert!(all.capacity() as u64 <= cap + cap / 4, "{}", all.capacity());
+        }
+    }
 }

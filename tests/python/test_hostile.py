@@ -1,5 +1,6 @@
 """Whatever a server does ends in one class of the tree, in bounded time and memory."""
 
+import asyncio
 import time
 
 import botsec
@@ -115,6 +116,35 @@ def test_a_transfer_coding_that_nobody_asked_for_is_refused(face, hostile, codin
     for known in (b"chunked", b"Chunked "):
         server = hostile(acts.sends(head + known + b"\r\n\r\n" + body))
         assert face.client(server.origin, retry=1).get("/x").text == "ok"
+
+
+def test_lengths_that_lie_reserve_no_memory(hostile, tls):
+    def act(server, connection):
+        honest = b"/honest" in server.heads[-1]
+        connection.sendall(acts.OK + b"Content-Length: %d\r\n\r\n" % (2000 if honest else 32 * acts.MIB))
+        for part in (b"a" * 1000, b"b" * 1000):
+            connection.sendall(part)
+            server.pause(0.05)
+        connection.unwrap()
+
+    server = hostile(act)
+
+    async def ask(path):
+        async with botsec.AsyncClient(server.origin, tls=tls, networks="loopback", retry=1, timeout=20) as client:
+            return await asyncio.gather(*(client.get(path) for _ in range(32)), return_exceptions=True)
+
+    # First what 32 connections take without a lie.
+    assert {type(result) for result in asyncio.run(ask("/honest"))} == {botsec.Response}
+    peak = Peak()
+    assert {type(result) for result in asyncio.run(ask("/lie"))} == {botsec.ProtocolError}
+    # Of 1 GiB that was announced.
+    assert peak.growth_mib < 16
+
+
+def test_a_body_of_the_announced_length_arrives_whole(face, hostile):
+    body = bytes(range(256)) * 4 * 5000
+    server = hostile(acts.in_parts(acts.OK + b"Content-Length: %d\r\n\r\n" % len(body), body[:9], body[9:]))
+    assert face.client(server.origin, retry=1).get("/x").content == body
 
 
 def test_what_follows_an_answer_is_never_the_next_one(face, hostile):

@@ -69,6 +69,18 @@ def answers(data: bytes) -> Act:
     return act
 
 
+def in_parts(*parts: bytes) -> Act:
+    """Send these bytes, each in a packet of its own, and close."""
+
+    def act(server: Hostile, connection) -> None:
+        for part in parts:
+            connection.sendall(part)
+            server.pause(0.05)
+        connection.unwrap()
+
+    return act
+
+
 def repeats(first: bytes, again: bytes, limit: int = 256 * MIB) -> Act:
     """Send `first`, then `again` until the client leaves; `limit` bytes end a client that never does."""
 
