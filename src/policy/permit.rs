@@ -69,11 +69,16 @@ impl PermittedRequest {
     /// Adds what a signer outside this crate made of the request.
     ///
     /// # Errors
-    /// `InputError` for a header that cannot be sent.
+    /// `InputError` for a header that cannot be sent, or that frames the message or belongs to the connection.
     pub fn add_signature(&mut self, signed: Vec<(String, String)>) -> Result<(), Error> {
         for (name, value) in signed {
             header::name(&name)?;
             header::value(&value)?;
+            if header::is_reserved(&name) {
+                return Err(Error::new(Code::InputHeader)
+                    .with("header", name)
+                    .with("reason", "the signer returned a header that is written by botsec alone"));
+            }
             let refuse = |_| Error::new(Code::InputHeader).with("reason", "the signer returned an unusable header");
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|e| refuse(e.to_string()))?;
             let mut value = HeaderValue::from_str(&value).map_err(|e| refuse(e.to_string()))?;

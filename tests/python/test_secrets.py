@@ -174,6 +174,20 @@ def test_a_signer_signs_the_silent_repeat_of_a_stale_connection(face, api):
         assert api.last.header("x-signature") == "mine"
 
 
+@pytest.mark.parametrize(
+    "name", ["Host", "content-length", "Transfer-Encoding", "connection", "TE", "Accept-Encoding", "Expect", "Upgrade"]
+)
+def test_a_signer_does_not_frame_the_message(face, api, name):
+    class Signer:
+        def sign(self, request):
+            return {"X-Signature": "mine", name: "0"}
+
+    with pytest.raises(botsec.InputError) as caught:
+        face.client(api.origin, auth=Signer()).post("/x", content=b"abc")
+    assert api.requests == []
+    assert name.lower() in caught.value.details["header"].lower()
+
+
 def test_an_async_signer_is_awaited(face, api):
     class Signer:
         async def sign(self, request):
