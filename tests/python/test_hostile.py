@@ -54,7 +54,31 @@ def test_a_server_in_anger_gets_its_class(face, hostile, act, kind):
     with pytest.raises(kind):
         face.client(server.origin, retry=1, timeout=20, max_response_bytes=8 * acts.MIB).get("/x")
     # Far below what was offered.
-    assert peak.growth_mib < 64
+    assert peak.growth_mib < 40
+
+
+@pytest.mark.parametrize("name", list(acts.ENDLESS))
+def test_an_answer_without_end_costs_bounded_time_and_memory(face, hostile, name):
+    server = hostile(acts.ENDLESS[name])
+    client = face.client(server.origin, retry=1, timeout=5, max_response_bytes=8 * acts.MIB)
+    peak, begun = Peak(), time.monotonic()
+    with pytest.raises(botsec.TransportError) as caught:
+        client.get("/x")
+    classes = (botsec.ProtocolError, botsec.ResponseTooLargeError, botsec.RequestTimeoutError)
+    # Interim answers are skipped until their sender gives up.
+    assert isinstance(caught.value, classes) or name == "interim_answers"
+    assert time.monotonic() - begun < 8
+    assert peak.growth_mib < 40
+
+
+@pytest.mark.parametrize("name", list(acts.TRUNCATED))
+def test_an_answer_that_stops_early_is_an_error(face, hostile, name):
+    server = hostile(acts.sends(acts.TRUNCATED[name]))
+    client = face.client(server.origin, retry=1, timeout=5)
+    with pytest.raises(botsec.ProtocolError):
+        client.get("/x")
+    with pytest.raises(botsec.ProtocolError), client.stream("GET", "/x") as response:
+        response.read()
 
 
 #: Heads at the caps, 100 fields and 64 KiB, and beyond: name, header fields.
@@ -215,6 +239,7 @@ class _Redirected:
         acts.stalls(),
         acts.stalls(acts.OK + b"Content-Length: 9\r\n\r\nab"),
         acts.drips(b"HTTP/1.1 200 OK\r\n" * 9, 0.1),
+        acts.drips(acts.OK + b"X-Slow: " + b"a" * 900, 0.1),
         acts.drips(acts.OK + b"Content-Length: 900\r\n\r\n" + b"a" * 900, 0.1),
         acts.repeats(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n", limit=1 << 40),
     ],

@@ -10,7 +10,7 @@ import traceback
 import botsec
 import pytest
 from cryptography import x509
-from servers import chains
+from servers import chains, handshake
 from servers.chains import Shape, Shown, make
 
 #: The transport behaves the same over both of its engines.
@@ -143,6 +143,26 @@ def test_old_versions_and_weak_ciphers_are_refused(show, get, root, case):
     refused(get, server, root, min_version="1.3")
 
 
+@pytest.mark.parametrize("case", handshake.SUITES)
+def test_a_server_that_picks_a_suite_that_was_not_offered_is_refused(face, case):
+    with handshake.Picks(handshake.SUITES[case]) as server:
+        with pytest.raises(botsec.TlsError) as caught:
+            face.client(server.origin, retry=1, timeout=5).get("/x")
+        assert caught.value.code == "transport.tls"
+        assert server.wait_until(lambda: server.answers)
+        # An alert, and no byte of a key exchange.
+        assert server.answers[0][:1] == b"\x15"
+
+
+def test_the_same_hello_with_a_modern_suite_is_taken_further(face):
+    """The twin: the hand-written hello is well-formed, so a suite that we offer brings the client to the next message."""
+    with handshake.Picks(handshake.MODERN) as server:
+        with pytest.raises(botsec.TransportError):
+            face.client(server.origin, retry=1, timeout=botsec.Timeout(connect=0.5)).get("/x")
+        assert server.wait_until(lambda: server.answers)
+        assert server.answers[0] == b""
+
+
 # What OpenSSL's strict mode refuses and rustls alone accepts.
 LEAVES = {
     "leaf without AKI": Shape(aki=None),
@@ -209,6 +229,19 @@ def test_a_flawed_intermediate_hides_behind_no_decoy(show, get, root, case, firs
     sent = [decoy, middle] if first else [middle, decoy]
     raised = refused(get, show(make(Shape(), middle), *sent), root, ca_only=ca_only)
     assert "RFC 5280" in raised.details["reason"]
+
+
+@pytest.mark.parametrize("ca_only", [True, False])
+def test_a_cross_signed_chain_as_the_public_web_has_it_is_accepted(show, get, root, ca_only):
+    """As ISRG Root X1 was: a root of its own, and signed by an older one; both ways are sent, in any order."""
+    young = make(CA)
+    crossed = chains.twin(young, CA, root)
+    issuing = make(CA, young)
+    leaf = make(Shape(), issuing)
+    for sent in ([issuing, crossed], [issuing, crossed, young], [young, crossed, issuing], [issuing, young, crossed]):
+        for trusted in (root, young):
+            assert get(show(leaf, *sent), trusted, ca_only=ca_only).status_code == 200
+    assert get(show(leaf, issuing), young, ca_only=ca_only).status_code == 200
 
 
 @pytest.mark.parametrize("ca_only", [True, False])
