@@ -25,6 +25,7 @@ mod sign;
 mod store;
 mod throttle;
 mod tls;
+mod vault;
 
 use mimalloc::MiMalloc;
 use pyo3::prelude::*;
@@ -58,6 +59,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<drive::promise::Promise>()?;
     auth::register(module)?;
     sign::register(module)?;
+    vault::register(module)?;
     options::register(module)?;
     throttle::register(module)?;
     module.add_class::<store::Redis>()?;

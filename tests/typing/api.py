@@ -3,6 +3,7 @@
 from array import array
 
 from botsec import (
+    AppRoleLogin,
     AsyncClient,
     AwsSigV4,
     Bearer,
@@ -16,6 +17,7 @@ from botsec import (
     Throttle,
     Timeout,
     Tls,
+    Vault,
     escape,
     secret,
 )
@@ -64,3 +66,9 @@ def signed(key: Secret) -> Client:
             AwsSigV4(key, key, region="eu-central-1", service="execute-api", session_token=None),
         ],
     )
+
+
+def managed(key: Secret) -> Secret:
+    vault = Vault("https://vault.example.com", login=AppRoleLogin("role", secret_id=key), networks=["10.0.0.0/8"])
+    Vault.from_env(login=AppRoleLogin(key, secret_id=key))
+    return secret("vault:kv/bot?field=key", provider=vault)
