@@ -26,6 +26,8 @@ __all__ = [
     "HttpSignature",
     "JwtLogin",
     "KubernetesLogin",
+    "OAuth2ClientCredentials",
+    "OAuth2Refresh",
     "PathToken",
     "PendingCall",
     "PendingChunk",
@@ -199,6 +201,44 @@ class AwsSigV4:
         session_token: Secret | None = None,
         content_sha256: bool | None = None,
     ) -> Self: ...
+
+@final
+class OAuth2ClientCredentials:
+    def __new__(
+        cls,
+        token_url: str,
+        *,
+        client_id: str,
+        client_secret: Secret,
+        scope: str | Sequence[str] | None = None,
+        audience: str | None = None,
+        auth_style: Literal["basic", "body"] = "basic",
+        extra: Mapping[str, str | Secret] | None = None,
+        networks: str | Sequence[str] | None = None,
+        tls: Tls | None = None,
+    ) -> Self: ...
+    @property
+    def token(self) -> Secret: ...
+
+@final
+class OAuth2Refresh:
+    def __new__(
+        cls,
+        token_url: str,
+        *,
+        client_id: str,
+        refresh_token: Secret,
+        client_secret: Secret | None = None,
+        scope: str | Sequence[str] | None = None,
+        auth_style: Literal["basic", "body"] | None = None,
+        extra: Mapping[str, str | Secret] | None = None,
+        networks: str | Sequence[str] | None = None,
+        tls: Tls | None = None,
+    ) -> Self: ...
+    @property
+    def token(self) -> Secret: ...
+    @property
+    def refresh_token(self) -> Secret: ...
 
 @final
 class VaultToken:

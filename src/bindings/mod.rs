@@ -14,6 +14,7 @@ mod json;
 mod log;
 mod multipart;
 mod news;
+mod oauth;
 mod options;
 mod outside;
 mod pending;
@@ -59,6 +60,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<drive::promise::Promise>()?;
     auth::register(module)?;
     sign::register(module)?;
+    oauth::register(module)?;
     vault::register(module)?;
     options::register(module)?;
     throttle::register(module)?;

@@ -4,12 +4,14 @@ pub mod caller;
 mod env;
 mod file;
 mod keeper;
+mod oauth;
 mod place;
 mod vault;
 
 pub use caller::{Answer, Ask, Caller, Reach};
 pub use env::{ProxyVariable, proxy, proxy_is_set, variable};
 pub use keeper::{Fetch, Fetching};
+pub use oauth::{Grant, OAuth2, Style, Tokens};
 pub use place::Place;
 pub use vault::{Field, Login, Vault};
 

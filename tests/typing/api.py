@@ -11,6 +11,8 @@ from botsec import (
     Client,
     HmacSigner,
     HttpSignature,
+    OAuth2ClientCredentials,
+    OAuth2Refresh,
     Response,
     Retry,
     Secret,
@@ -68,7 +70,11 @@ def signed(key: Secret) -> Client:
     )
 
 
-def managed(key: Secret) -> Secret:
+def managed(key: Secret) -> tuple[Secret, Client]:
     vault = Vault("https://vault.example.com", login=AppRoleLogin("role", secret_id=key), networks=["10.0.0.0/8"])
-    Vault.from_env(login=AppRoleLogin(key, secret_id=key))
-    return secret("vault:kv/bot?field=key", provider=vault)
+    oauth = OAuth2ClientCredentials("https://id.example.com/token", client_id="bot", client_secret=key, scope=["a"])
+    refresh = OAuth2Refresh("https://id.example.com/token", client_id="bot", refresh_token=key, extra={"resource": "x"})
+    token: Secret = refresh.refresh_token
+    Client("https://api.example.com", auth=refresh)
+    Vault.from_env(login=AppRoleLogin(token, secret_id=oauth.token))
+    return secret("vault:kv/bot?field=key", provider=vault), Client("https://api.example.com", auth=oauth)
