@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         Bearer,
         HmacSigner,
         HttpSignature,
+        OAuth2ClientCredentials,
+        OAuth2Refresh,
         PathToken,
         Proxy,
         Response,
@@ -37,7 +39,9 @@ if TYPE_CHECKING:
     Headers: TypeAlias = Mapping[str, str | Secret] | Sequence[tuple[str, str | Secret]]
     Content: TypeAlias = ReadableBuffer | str | IO[bytes] | Iterable[bytes] | AsyncIterable[bytes]
     Files: TypeAlias = Mapping[str, Any]
-    Auth: TypeAlias = Bearer | Basic | ApiKey | PathToken | HmacSigner | HttpSignature | AwsSigV4 | Any | Sequence[Any]
+    Signed: TypeAlias = HmacSigner | HttpSignature | AwsSigV4
+    OAuth2: TypeAlias = OAuth2ClientCredentials | OAuth2Refresh
+    Auth: TypeAlias = Bearer | Basic | ApiKey | PathToken | Signed | OAuth2 | Any | Sequence[Any]
     Check: TypeAlias = bool | Callable[[Response], object]
     Priority: TypeAlias = Literal["interactive", "normal", "bulk"]
     Progress: TypeAlias = Callable[[int, int | None], object]
@@ -173,8 +177,8 @@ class Base:
 
         Args:
             base_url: Where the client belongs, such as `"https://api.example.com/v1"`. None needs `hosts`.
-            auth: `Bearer`, `Basic`, `ApiKey`, `PathToken`, `HmacSigner`, `HttpSignature`, `AwsSigV4`, an object with
-                `sign(request)`, or a list of them.
+            auth: `Bearer`, `Basic`, `ApiKey`, `PathToken`, `HmacSigner`, `HttpSignature`, `AwsSigV4`,
+                `OAuth2ClientCredentials`, `OAuth2Refresh`, an object with `sign(request)`, or a list of them.
             allow: Routes that may be used, such as `["GET /users/{id:int}"]`; None allows all of the hosts'.
             hosts: Further hosts, such as `["cdn.example.com", "*.example.org"]`.
             networks: Networks that are not public: `"loopback"`, `"private"` or CIDR texts for the base URL's host,

@@ -5,13 +5,17 @@ import contextvars
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from datetime import timedelta
+from os import PathLike
 from typing import Any, Literal, Self, final, overload
+
+from typing_extensions import disjoint_base
 
 from botsec._stream import ServerSentEvent
 from botsec.errors import BotsecError
 
 __all__ = [
     "ApiKey",
+    "AppRoleLogin",
     "AwsSigV4",
     "Basic",
     "Bearer",
@@ -21,10 +25,15 @@ __all__ = [
     "Headers",
     "HmacSigner",
     "HttpSignature",
+    "JwtLogin",
+    "KubernetesLogin",
+    "OAuth2ClientCredentials",
+    "OAuth2Refresh",
     "PathTemplates",
     "PathToken",
     "PendingCall",
     "PendingChunk",
+    "PendingLoad",
     "PendingPlace",
     "PendingQuestion",
     "PendingRoom",
@@ -34,10 +43,13 @@ __all__ = [
     "Response",
     "Retry",
     "Secret",
+    "SecretProvider",
     "SignRequest",
     "Throttle",
     "Timeout",
     "Tls",
+    "Vault",
+    "VaultToken",
     "__version__",
     "after_fork_in_child",
     "after_fork_in_parent",
@@ -53,6 +65,7 @@ __all__ = [
     "escape_telegram",
     "escape_terminal",
     "escape_url_segment",
+    "forbid_reveal",
     "forget_server",
     "load_secret",
     "make_error",
@@ -115,6 +128,7 @@ class Secret:
     def __format__(self, _spec: str) -> str: ...
     __hash__: None  # type: ignore[assignment]
 
+@disjoint_base
 class SecretProvider: ...
 
 @final
@@ -197,6 +211,86 @@ class AwsSigV4:
         service: str,
         session_token: Secret | None = None,
         content_sha256: bool | None = None,
+    ) -> Self: ...
+
+@final
+class OAuth2ClientCredentials:
+    def __new__(
+        cls,
+        token_url: str,
+        *,
+        client_id: str,
+        client_secret: Secret,
+        scope: str | Sequence[str] | None = None,
+        audience: str | None = None,
+        auth_style: Literal["basic", "body"] = "basic",
+        extra: Mapping[str, str | Secret] | None = None,
+        networks: str | Sequence[str] | None = None,
+        tls: Tls | None = None,
+    ) -> Self: ...
+    @property
+    def token(self) -> Secret: ...
+
+@final
+class OAuth2Refresh:
+    def __new__(
+        cls,
+        token_url: str,
+        *,
+        client_id: str,
+        refresh_token: Secret,
+        client_secret: Secret | None = None,
+        scope: str | Sequence[str] | None = None,
+        auth_style: Literal["basic", "body"] | None = None,
+        extra: Mapping[str, str | Secret] | None = None,
+        networks: str | Sequence[str] | None = None,
+        tls: Tls | None = None,
+    ) -> Self: ...
+    @property
+    def token(self) -> Secret: ...
+    @property
+    def refresh_token(self) -> Secret: ...
+
+@final
+class VaultToken:
+    def __new__(cls, secret: Secret) -> Self: ...
+
+@final
+class AppRoleLogin:
+    def __new__(cls, role_id: str | Secret, *, secret_id: Secret, mount: str = "approle") -> Self: ...
+
+@final
+class KubernetesLogin:
+    def __new__(
+        cls,
+        *,
+        role: str,
+        mount: str = "kubernetes",
+        token_file: str | PathLike[str] = ...,
+    ) -> Self: ...
+
+@final
+class JwtLogin:
+    def __new__(cls, *, role: str, jwt: Secret, mount: str = "jwt") -> Self: ...
+
+@final
+class Vault(SecretProvider):
+    def __new__(
+        cls,
+        url: str,
+        *,
+        login: VaultToken | AppRoleLogin | KubernetesLogin | JwtLogin,
+        namespace: str | None = None,
+        networks: str | Sequence[str] | None = None,
+        tls: Tls | None = None,
+    ) -> Self: ...
+    @classmethod
+    def from_env(
+        cls,
+        *,
+        login: VaultToken | AppRoleLogin | KubernetesLogin | JwtLogin | None = None,
+        networks: str | Sequence[str] | None = None,
+        tls: Tls | None = None,
     ) -> Self: ...
 
 @final

@@ -7,7 +7,7 @@ use pyo3::types::{PyList, PyString, PyTuple};
 
 use super::error::{Raise, wrong_type, wrong_value};
 use super::secret::PySecret;
-use super::sign;
+use super::{oauth, sign};
 use crate::secret::Secret;
 use crate::sign::Auth;
 
@@ -143,6 +143,8 @@ impl Proofs {
             proof.get().auth.clone()
         } else if let Ok(proof) = value.cast::<PathToken>() {
             proof.get().auth.clone()
+        } else if let Some(token) = oauth::token_of(value) {
+            Auth::Bearer(token)
         } else if let Some(signer) = sign::signer_of(value) {
             Auth::Signer(signer)
         } else if !value.is_instance_of::<PyString>() && value.hasattr("sign")? {
@@ -150,8 +152,8 @@ impl Proofs {
             Auth::Outside(first + self.signers.len() - 1)
         } else {
             return Err(wrong_type(format!(
-                "auth takes Bearer, Basic, ApiKey, PathToken, HmacSigner, HttpSignature, AwsSigV4, an object with a sign() \
-                 method, or a list of them, not {}; \
+                "auth takes Bearer, Basic, ApiKey, PathToken, HmacSigner, HttpSignature, AwsSigV4, \
+                 OAuth2ClientCredentials, OAuth2Refresh, an object with a sign() method, or a list of them, not {}; \
                  for a token write Bearer(botsec.secret(\"env:MY_KEY\")).",
                 super::convert::type_name(value)
             )));

@@ -14,6 +14,7 @@ mod json;
 mod log;
 mod multipart;
 mod news;
+mod oauth;
 mod options;
 mod outside;
 mod paths;
@@ -26,6 +27,7 @@ mod sign;
 mod store;
 mod throttle;
 mod tls;
+mod vault;
 
 use mimalloc::MiMalloc;
 use pyo3::prelude::*;
@@ -59,6 +61,8 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<drive::promise::Promise>()?;
     auth::register(module)?;
     sign::register(module)?;
+    oauth::register(module)?;
+    vault::register(module)?;
     options::register(module)?;
     throttle::register(module)?;
     module.add_class::<store::Redis>()?;

@@ -72,6 +72,13 @@ impl Tls {
     }
 }
 
+impl Tls {
+    /// Further authorities to trust, and nothing else changed.
+    pub(super) fn of_file(py: Python<'_>, ca_file: PathBuf) -> PyResult<Self> {
+        Self::new(py, Some(ca_file), false, None, None, None, "1.2")
+    }
+}
+
 fn shown(
     ca_file: Option<&PathBuf>,
     ca_only: bool,

@@ -4,12 +4,16 @@ pub mod caller;
 mod env;
 mod file;
 mod keeper;
+mod oauth;
 mod place;
+mod vault;
 
 pub use caller::{Answer, Ask, Caller, Reach};
-pub use env::{ProxyVariable, proxy, proxy_is_set};
+pub use env::{ProxyVariable, proxy, proxy_is_set, variable};
 pub use keeper::{Fetch, Fetching};
+pub use oauth::{Grant, OAuth2, Style, Tokens};
 pub use place::Place;
+pub use vault::{Field, Login, Vault};
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, OnceLock};

@@ -3,6 +3,7 @@
 from array import array
 
 from botsec import (
+    AppRoleLogin,
     AsyncClient,
     AwsSigV4,
     Bearer,
@@ -10,12 +11,15 @@ from botsec import (
     Client,
     HmacSigner,
     HttpSignature,
+    OAuth2ClientCredentials,
+    OAuth2Refresh,
     Response,
     Retry,
     Secret,
     Throttle,
     Timeout,
     Tls,
+    Vault,
     escape,
     network,
     secret,
@@ -77,3 +81,13 @@ def served(key: str | None, peer: str, header: list[str], pepper: Secret) -> fro
         if address in proxies or proxies.allows(address)
         else frozenset({network.hash_key("k", pepper=pepper)})
     )
+
+
+def managed(key: Secret) -> tuple[Secret, Client]:
+    vault = Vault("https://vault.example.com", login=AppRoleLogin("role", secret_id=key), networks=["10.0.0.0/8"])
+    oauth = OAuth2ClientCredentials("https://id.example.com/token", client_id="bot", client_secret=key, scope=["a"])
+    refresh = OAuth2Refresh("https://id.example.com/token", client_id="bot", refresh_token=key, extra={"resource": "x"})
+    token: Secret = refresh.refresh_token
+    Client("https://api.example.com", auth=refresh)
+    Vault.from_env(login=AppRoleLogin(token, secret_id=oauth.token))
+    return secret("vault:kv/bot?field=key", provider=vault), Client("https://api.example.com", auth=oauth)
