@@ -323,7 +323,9 @@ impl Road<'_> {
         gate.dialect.conclude(&mut told, status, content.as_deref());
         gate.learn(lane, &mut told, known);
         let longest = self.setup.rules.max_retry_after;
-        gate.block(lane, &told, status, longest);
+        if let Some(telling) = gate.block(lane, &told, status, longest) {
+            telling.await;
+        }
         let retry_after = told.retry_after.filter(|_| !good || told.refused);
         let limited = told.refused || again && retry_after > Some(longest);
         let outcome = Outcome::Answered { status, retry_after, refused: told.refused, verdict: told.retry };

@@ -1,6 +1,7 @@
 //! What stands before an origin: the line, the API's dialect, the host's health.
 
 use std::borrow::Cow;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -132,12 +133,18 @@ impl Gate {
     }
 
     /// Everybody who shares the line, or the lane, stops as long as the server asked for: in all processes, where they share a
-    /// store.
-    pub(super) fn block(&self, lane: Option<&str>, told: &Told, status: u16, longest: Duration) {
+    /// store, once what is returned has ended.
+    pub(super) fn block(
+        &self,
+        lane: Option<&str>,
+        told: &Told,
+        status: u16,
+        longest: Duration,
+    ) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
         let stops = told.refused && !self.is_exempt;
         // A host that is short of something, and says for how long, is short of it for everybody.
         let short = matches!(status, 503 | 529);
-        let Some(wait) = told.retry_after.filter(|_| stops || short).map(|wait| wait.min(longest)) else { return };
+        let Some(wait) = told.retry_after.filter(|_| stops || short).map(|wait| wait.min(longest)) else { return None };
         let (line, now) = (&self.front.line, clock::now());
         let until = now + wait;
         let of_lane = |lane: &&str| {
@@ -150,9 +157,7 @@ impl Gate {
             Some(lane) => line.block_lane(lane, until),
             None => line.block_until(until),
         }
-        if let Some(remote) = &self.front.remote {
-            remote.store.block(&remote.bucket, lane, wait);
-        }
+        self.front.remote.as_ref().map(|remote| remote.store.block(&remote.bucket, lane, wait))
     }
 }
 

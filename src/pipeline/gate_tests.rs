@@ -99,7 +99,7 @@ proptest! {
         let mut told = told(&gate, status, &lines, &body);
         gate.front.line.settle(grant, &gate.lessons(&told), now);
         gate.learn(None, &mut told, 0);
-        gate.block(None, &told, status, CAP);
+        drop(gate.block(None, &told, status, CAP));
         match next(&gate, now) {
             Ok(Decision::Wait(wait)) => prop_assert!(wait <= CAP + Duration::from_secs(1), "{wait:?}"),
             Ok(Decision::Refuse(Refusal::Told(wait))) | Err(Refusal::Told(wait)) => prop_assert!(wait > CAP),

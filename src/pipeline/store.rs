@@ -17,8 +17,9 @@ use crate::throttle::{Answer, OnFailure, Places, Refusal, Shared, Spare, Ticket,
 pub trait Store: Send + Sync + Debug {
     /// Places for this process; why there are none when it does not answer.
     fn reserve(&self, bucket: &str, want: Want) -> Pin<Box<dyn Future<Output = Result<Answer, String>> + Send>>;
-    /// Nothing leaves any process for so long, or nothing of a lane. Nobody waits for it.
-    fn block(&self, bucket: &str, lane: Option<&str>, wait: Duration);
+    /// Nothing leaves any process for so long, or nothing of a lane. Ends once the store knows it, or did not answer: a process
+    /// that ends right after its refusal must have told the others.
+    fn block(&self, bucket: &str, lane: Option<&str>, wait: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
     /// Places that this process does not need.
     fn give_back(&self, bucket: &str, spare: Spare);
     /// What happens while it does not answer.

@@ -29,7 +29,7 @@ const IDLE: Duration = Duration::from_secs(60);
 pub(super) enum Question {
     Reserve(String, Want, oneshot::Sender<Result<Answer, String>>),
     /// Of a bucket, or of one of its lanes.
-    Block(String, Option<String>, Duration),
+    Block(String, Option<String>, Duration, oneshot::Sender<()>),
     GiveBack(String, Spare),
 }
 
@@ -261,13 +261,14 @@ impl Serving {
                     let _ = reply.send(answer);
                     done
                 }
-                Question::Block(bucket, None, wait) => {
-                    in_time(deadline, scripts.block(&bucket, wait).invoke_async::<i64>(&mut link)).await.map(drop)
-                }
-                Question::Block(bucket, Some(lane), wait) => {
-                    in_time(deadline, scripts.block_lane(&bucket, &lane, wait).invoke_async::<i64>(&mut link))
-                        .await
-                        .map(drop)
+                Question::Block(bucket, lane, wait, reply) => {
+                    let call = match &lane {
+                        None => scripts.block(&bucket, wait),
+                        Some(lane) => scripts.block_lane(&bucket, lane, wait),
+                    };
+                    let done = in_time(deadline, call.invoke_async::<i64>(&mut link)).await.map(drop);
+                    let _ = reply.send(());
+                    done
                 }
                 Question::GiveBack(bucket, spare) => {
                     in_time(deadline, scripts.give_back(&bucket, &spare).invoke_async::<i64>(&mut link)).await.map(drop)

@@ -172,10 +172,15 @@ impl Store for Redis {
         })
     }
 
-    fn block(&self, bucket: &str, lane: Option<&str>, wait: Duration) {
+    fn block(&self, bucket: &str, lane: Option<&str>, wait: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let (reply, heard) = tokio::sync::oneshot::channel();
         if lane.is_none_or(|lane| lane.len() <= script::MAX_LANE) {
-            let _ = self.agent.ask(Question::Block(bucket.to_owned(), lane.map(str::to_owned), wait));
+            let _ = self.agent.ask(Question::Block(bucket.to_owned(), lane.map(str::to_owned), wait, reply));
         }
+        let longest = self.longest;
+        Box::pin(async move {
+            let _ = tokio::time::timeout(longest, heard).await;
+        })
     }
 
     fn give_back(&self, bucket: &str, spare: Spare) {
