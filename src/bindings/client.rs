@@ -302,6 +302,7 @@ fn refusal(py: Python<'_>, core: &Core, given: &Arguments<'_, '_>, raised: &PyEr
         attempts: 0,
         redirects: 0,
         store: None,
+        circuit: None,
         incident,
     })
 }

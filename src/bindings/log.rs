@@ -91,6 +91,7 @@ fn try_emit(py: Python<'_>, event: &Event) -> PyResult<()> {
     fields.set_item("queued_s", event.queued.as_secs_f64())?;
     fields.set_item("attempts", event.attempts)?;
     fields.set_item("redirects", event.redirects)?;
+    fields.set_item("circuit", event.circuit.map(crate::throttle::Circuit::as_str))?;
     fields.set_item("store", event.store.as_deref())?;
     fields.set_item("incident", event.incident.as_deref())?;
     let extra = PyDict::new(py);

@@ -104,6 +104,7 @@ impl Throttle {
         if limiter.try_acquire(&ask) {
             return Ok(true);
         }
+        limiter.weigh(&ask).or_raise(py)?;
         if !limiter.is_remote() {
             return Ok(false);
         }

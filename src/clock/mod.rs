@@ -60,13 +60,20 @@ pub fn fake(on: bool) {
     }
 }
 
+/// Furthest that the clocks are moved: a century is more than any test needs, and far from where they end.
+const MOST: u64 = 100 * 365 * 86_400 * 1_000_000_000;
+
 /// Moves the clocks on, for tests.
 pub fn advance(time: Duration) {
     let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-    let _ = MOVED.fetch_update(Ordering::AcqRel, Ordering::Acquire, |moved| {
-        // A century is more than any test needs, and far from where the clock ends.
-        Some(moved.saturating_add(nanos).min(100 * 365 * 86_400 * 1_000_000_000))
-    });
+    let _ =
+        MOVED.fetch_update(Ordering::AcqRel, Ordering::Acquire, |moved| Some(moved.saturating_add(nanos).min(MOST)));
+}
+
+/// Moves the clocks on to a moment of [`now`], for tests. Several who do so at once move them once.
+pub fn advance_to(moment: Instant) {
+    let ahead = moment.saturating_duration_since(Instant::now());
+    MOVED.fetch_max(u64::try_from(ahead.as_nanos()).unwrap_or(u64::MAX).min(MOST), Ordering::AcqRel);
 }
 
 /// What an instant of [`now`] is to timers, which know nothing of tests.
@@ -122,6 +129,16 @@ pub fn random_bytes(buffer: &mut [u8]) -> Result<(), getrandom::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_two_move_to_one_moment_is_moved_once() {
+        let moment = now() + Duration::from_secs(50);
+        advance_to(moment);
+        advance_to(moment);
+        advance_to(moment - Duration::from_secs(20));
+        let now = now();
+        assert!(moment <= now && now < moment + Duration::from_secs(5));
+    }
 
     #[test]
     fn fractions_stay_in_the_unit_interval_and_vary() {

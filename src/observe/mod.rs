@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::Method;
 
 use crate::error::Code;
+use crate::throttle::Circuit;
 use crate::url::Origin;
 
 /// One call as logs and metrics see it. Holds no value that a stranger typed and no secret.
@@ -32,6 +33,8 @@ pub struct Event {
     pub redirects: u32,
     /// Why the process began to get along without the store of its limits, where this call was the first to notice.
     pub store: Option<String>,
+    /// The state of the host's circuit when the call ended; `None` when the call did not get that far.
+    pub circuit: Option<Circuit>,
     /// The incident id that the exception carries too.
     pub incident: Option<String>,
 }
@@ -52,6 +55,9 @@ impl Event {
         }
         if self.queued > Duration::from_millis(1) {
             let _ = write!(line, " queued_ms={:.1}", self.queued.as_secs_f64() * 1e3);
+        }
+        if let Some(circuit) = self.circuit.filter(|circuit| *circuit != Circuit::Closed) {
+            let _ = write!(line, " circuit={}", circuit.as_str());
         }
         if let Some(code) = self.code {
             let _ = write!(line, " code={code}");
@@ -78,13 +84,13 @@ impl Event {
     /// Tells `tracing` subscribers of programs that use the crate without Python.
     pub fn trace(&self) {
         let Self { route, status, code, attempts, redirects, store, incident, .. } = self;
-        let (method, host) = (self.method_text(), self.host_text());
+        let (method, host, circuit) = (self.method_text(), self.host_text(), self.circuit.map(Circuit::as_str));
         let (elapsed_ms, queued_ms) = (self.elapsed.as_secs_f64() * 1e3, self.queued.as_secs_f64() * 1e3);
         macro_rules! tell {
             ($level:ident) => {
                 tracing::$level!(
                     target: "botsec",
-                    method, host, %route, status, code, elapsed_ms, queued_ms, attempts, redirects, store, incident
+                    method, host, %route, status, code, elapsed_ms, queued_ms, attempts, redirects, circuit, store, incident
                 )
             };
         }
@@ -206,9 +212,17 @@ mod tests {
             queued: Duration::ZERO,
             attempts,
             redirects: 0,
+            circuit: None,
             store: None,
             incident: None,
         }
+    }
+
+    #[test]
+    fn a_line_tells_of_a_circuit_that_is_not_closed() {
+        let of = |circuit| Event { circuit, ..event(None, 1) }.line();
+        assert_eq!(of(Some(Circuit::Closed)), of(None));
+        assert!(of(Some(Circuit::HalfOpen)).ends_with(" circuit=half_open"));
     }
 
     #[test]

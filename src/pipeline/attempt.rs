@@ -185,18 +185,22 @@ impl Road<'_> {
             permit.spend();
             let answer = match self.hop(*permitted).await {
                 Err(trouble) if trouble.reached == Reached::StaleConnection && self.may_repeat(hop.as_ref()) => {
+                    permit.arrive();
                     Box::pin(self.repeat(hop.as_ref())).await
                 }
                 answer => answer,
             };
             let gate = other.as_ref().unwrap_or(self.gate);
-            let reply = answer.inspect_err(|trouble| gate.report_trouble(trouble))?;
+            let reply = answer.inspect_err(|trouble| {
+                gate.report_trouble(trouble);
+                permit.fail(trouble);
+            })?;
             let told = gate.dialect.read(reply.status.as_u16(), &reply.headers, clock::wall());
             if let Some(delay) = reply.delay {
                 permit.delayed(delay);
             }
             if !permit.is_settled() {
-                permit.settle(&gate.lessons(&told));
+                permit.settle(&gate.lessons(&told), gate.named(self.ask.lane.filter(|_| other.is_none()), &told));
             }
             gate.report(reply.status.as_u16(), &told);
             trace.status = Some(reply.status.as_u16());

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use memchr::memmem;
 
-use super::queue::Front;
+use super::claim::{Front, Limits};
 use crate::clock;
 use crate::error::{Code, Error};
 use crate::headers::{Dialect, Quota, Reach, Told};
 use crate::policy::PermittedRequest;
-use crate::throttle::{Health, Host, Limit};
+use crate::throttle::{Health, Host, Lane, Limit};
 use crate::transport::{Reached, Trouble};
 use crate::validate::{Body, ValidRequest};
 
@@ -33,19 +33,9 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Tells the line what is known of the API without asking it.
+    /// Tells the line how the API tells.
     pub(super) fn prepare(&self) {
-        if self.per_route || self.is_exempt {
-            return;
-        }
-        for (lanes, rate) in self.dialect.documented() {
-            let Ok(limit) = Limit::parse(rate) else { continue };
-            match lanes {
-                None => self.front.line.tighten(&[limit]),
-                Some(beginning) => self.front.line.narrow(beginning, &[limit]),
-            }
-        }
-        if self.dialect.lanes_tell() {
+        if !self.per_route && !self.is_exempt && self.dialect.lanes_tell() {
             self.front.line.lanes_tell(self.dialect.is_learned());
         }
     }
@@ -70,9 +60,10 @@ impl Gate {
     }
 
     /// The narrower bucket that a request counts against as well.
-    pub(super) fn lane(&self, request: &ValidRequest, permitted: &PermittedRequest) -> Option<String> {
+    pub(super) fn lane(&self, request: &ValidRequest, permitted: &PermittedRequest) -> Option<LaneName> {
+        let route = || format!("{} {}", request.method(), request.label());
         if self.per_route {
-            return Some(format!("{} {}", request.method(), request.label()));
+            return Some(LaneName { name: route(), bucket: None });
         }
         if !self.dialect.has_lanes() || self.is_exempt {
             return None;
@@ -81,7 +72,17 @@ impl Gate {
             let query = request.query_pairs().iter().find(|(key, _)| key == name).and_then(|(_, value)| value.clone());
             query.or_else(|| body_field(request, permitted, name))
         };
-        self.dialect.lane(request.method().as_str(), request.label(), &segments(permitted), &field)
+        let name = self.dialect.lane(request.method().as_str(), request.label(), &segments(permitted), &field)?;
+        // Where nothing has to be learned before the first request, the name is a bucket that many routes share: an answer
+        // that names another one speaks of its own route alone.
+        let is_shared = self.dialect.lanes_tell() && !self.dialect.is_learned();
+        Some(if is_shared { LaneName { name: route(), bucket: Some(name) } } else { LaneName { name, bucket: None } })
+    }
+
+    /// The bucket that an answer says its lane counts against.
+    pub(super) fn named<'a>(&self, lane: Option<Lane<'a>>, told: &Told) -> Option<(Lane<'a>, String)> {
+        let (lane, bucket) = lane.zip(told.bucket.as_deref()).filter(|_| !self.per_route && !self.is_exempt)?;
+        Some((lane, self.dialect.bucket(lane.name, bucket)))
     }
 
     /// What the line learns of an answer's head.
@@ -90,7 +91,7 @@ impl Gate {
     }
 
     /// Takes in what the rest of an answer told, beyond the `known` quotas of its head.
-    pub(super) fn learn(&self, lane: Option<&str>, told: &mut Told, known: usize) {
+    pub(super) fn learn(&self, lane: Option<Lane<'_>>, told: &mut Told, known: usize) {
         if self.is_exempt {
             return;
         }
@@ -100,15 +101,16 @@ impl Gate {
             self.front.line.refusals().calm(clock::now());
         }
         self.front.line.learn(lane, told.quotas.get(known..).unwrap_or_default(), clock::now());
-        if let Some((lane, bucket)) = lane.zip(told.bucket.as_deref()).filter(|_| !self.per_route) {
-            self.front.line.name_lane(lane, &self.dialect.bucket(lane, bucket));
-        }
     }
 
     /// The host's health, as an answer shows it.
     pub(super) fn report(&self, status: u16, told: &Told) {
         let health = match status {
             _ if told.crowded => Health::Crowded,
+            // A word on the pace is none on the number; where a known API is silent, its body or its documents tell.
+            429 if self.dialect != Dialect::Generic || told.retry_after.is_some() || !told.quotas.is_empty() => {
+                Health::Paced
+            }
             429 => Health::Refused,
             503 | 529 => Health::Short,
             500..=599 => Health::Failed,
@@ -136,7 +138,7 @@ impl Gate {
     /// store, once what is returned has ended.
     pub(super) fn block(
         &self,
-        lane: Option<&str>,
+        lane: Option<Lane<'_>>,
         told: &Told,
         status: u16,
         longest: Duration,
@@ -147,18 +149,49 @@ impl Gate {
         let Some(wait) = told.retry_after.filter(|_| stops || short).map(|wait| wait.min(longest)) else { return None };
         let (line, now) = (&self.front.line, clock::now());
         let until = now + wait;
-        let of_lane = |lane: &&str| {
+        let of_lane = |lane: &Lane<'_>| {
             stops
                 && told.reach != Reach::Whole
-                && !(self.dialect.hides_reach() && line.refusals().is_of_all(lane, until, now))
+                && !(self.dialect.hides_reach() && line.refusals().is_of_all(lane.name, until, now))
         };
         let lane = lane.filter(of_lane);
         match lane {
-            Some(lane) => line.block_lane(lane, until),
+            Some(lane) => line.block_lane(lane, until, now),
             None => line.block_until(until),
         }
-        self.front.remote.as_ref().map(|remote| remote.store.block(&remote.bucket, lane, wait))
+        let remote = self.front.remote.as_ref()?;
+        // Other processes know a bucket that routes share by its own name.
+        let bucket = |lane: Lane<'_>| {
+            lane.bucket.map_or(lane.name.to_owned(), |assumed| told.bucket.as_deref().unwrap_or(assumed).to_owned())
+        };
+        Some(remote.store.block(&remote.bucket, lane.map(bucket).as_deref(), wait))
     }
+}
+
+/// What the requests have in common that share a narrower bucket.
+pub(super) struct LaneName {
+    name: String,
+    /// The bucket that it is assumed to count against, with others.
+    bucket: Option<String>,
+}
+
+impl LaneName {
+    pub(super) fn as_lane(&self) -> Lane<'_> {
+        Lane { name: &self.name, bucket: self.bucket.as_deref() }
+    }
+}
+
+/// Limits that the vendor documents and no answer tells.
+pub(super) fn documented(dialect: Dialect) -> Limits {
+    let mut limits = Limits::default();
+    for (lanes, rate) in dialect.documented() {
+        match (lanes, Limit::parse(rate)) {
+            (None, Ok(limit)) => limits.all.push(limit),
+            (Some(beginning), Ok(limit)) => limits.lanes.push((beginning, limit)),
+            (_, Err(_)) => {}
+        }
+    }
+    limits
 }
 
 fn segments(permitted: &PermittedRequest) -> Vec<&str> {

@@ -17,7 +17,7 @@ const ASK: Ask<'static> = Ask { lane: None, weight: 1, priority: Priority::Norma
 fn gate(dialect: Dialect) -> Gate {
     let host = Arc::new(Host::new(clock::now()));
     let line = Arc::new(Shared::before(host.clone(), &[], 100));
-    let front = Front { line, remote: None };
+    let front = Front::new(line, None, Limits::default());
     let gate = Gate { front, dialect, host, per_route: false, exempt: None, is_exempt: false };
     gate.prepare();
     gate

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::queue::{self, Entry, Front};
+use super::claim::{Front, Limits};
+use super::queue::{self, Entry};
 use super::setup::ThrottleSetup;
 use crate::clock::{self, Dice};
 use crate::error::Error;
@@ -42,8 +43,11 @@ impl Limiter {
     pub fn new(setup: &ThrottleSetup) -> Self {
         let front = match &setup.key {
             // No origin begins with a bar, so no client's bucket has this name.
-            Some(key) => setup.front(&format!("|{key}"), format!("|{key}"), &setup.limits, None),
-            None => Front { line: Arc::new(Shared::new(&setup.limits, setup.max_queue)), remote: None },
+            Some(key) => setup.front(&format!("|{key}"), format!("|{key}"), &setup.limits, Limits::default(), None),
+            None => {
+                let line = Arc::new(Shared::new(&[], setup.max_queue));
+                Front::new(line, None, Limits { all: setup.limits.clone(), ..Limits::default() })
+            }
         };
         Self { front, max_wait: setup.max_wait }
     }
@@ -60,9 +64,16 @@ impl Limiter {
 
     /// A place at once; false when it would have to wait.
     pub fn try_acquire(&self, ask: &Ask<'_>) -> bool {
-        let now = clock::now();
         // What is done with the place is not ours to see: it counts as used.
-        self.front.line.try_acquire(ask, now).map(|grant| self.front.line.fail(grant, now)).is_some()
+        self.front.line.take_place(ask, clock::now())
+    }
+
+    /// Whether a place of this weight ever comes.
+    ///
+    /// # Errors
+    /// `ValueError` when no limit allows so many at once.
+    pub fn weigh(&self, ask: &Ask<'_>) -> Result<(), Error> {
+        if self.front.line.is_too_heavy(ask, clock::now()) { Err(queue::too_heavy()) } else { Ok(()) }
     }
 
     /// Joins the line, first come, first served.

@@ -4,6 +4,7 @@
 //! request path that waits.
 
 mod attempt;
+mod claim;
 mod gate;
 mod limiter;
 mod queue;
@@ -11,12 +12,13 @@ mod redirect;
 mod renew;
 mod response;
 mod setup;
+mod skip;
 mod store;
 mod verdict;
 
+pub use claim::Front;
 pub use gate::Gate;
 pub use limiter::{Limiter, Place};
-pub use queue::Front;
 pub use response::{Content, Response};
 pub use setup::{Call, Options, Setup, SignRequest, Signers, ThrottleSetup, Times};
 pub use store::{Remote, Store};
@@ -31,7 +33,7 @@ use crate::clock::{self, Dice};
 use crate::error::{Code, Error};
 use crate::observe::Event;
 use crate::sign::Auth;
-use crate::throttle::Ask;
+use crate::throttle::{Ask, Circuit};
 use crate::transport::Transport;
 use crate::url::Origin;
 use crate::validate::{Target, ValidRequest};
@@ -72,6 +74,7 @@ pub(crate) struct Trace {
     /// Whether a 401 had a secret read again already.
     renewed: bool,
     store: Option<String>,
+    circuit: Option<Circuit>,
 }
 
 impl Trace {
@@ -92,6 +95,7 @@ impl Trace {
             redirects: 0,
             renewed: false,
             store: None,
+            circuit: None,
         }
     }
 
@@ -107,6 +111,7 @@ impl Trace {
             attempts: self.attempts,
             redirects: self.redirects,
             store: self.store.clone(),
+            circuit: self.circuit,
             incident: error.and_then(Error::incident).map(str::to_owned),
         }
     }
@@ -148,15 +153,16 @@ async fn walk(setup: &Setup, transport: &Transport, call: Box<Call>, trace: &mut
     let gate = setup.gate(permitted.origin()).of(&permitted);
     let lane = gate.lane(&request, &permitted);
     let ask = Ask {
-        lane: lane.as_deref(),
+        lane: lane.as_ref().map(gate::LaneName::as_lane),
         weight: options.weight.max(1),
         priority: options.priority,
         patience: setup.rules.max_retry_after,
     };
+    let circuit = || Some(gate.host.circuit(clock::now()));
     gate.judge()?;
     let permit = queue::acquire(&gate.front, &ask, setup.throttle.max_wait, &mut trace.queued).await;
     trace.store = gate.front.remote.as_ref().and_then(|remote| remote.news());
-    let permit = permit?;
+    let permit = permit.inspect_err(|_| trace.circuit = circuit())?;
     let begun = clock::now();
     let road = attempt::Road {
         setup,
@@ -170,7 +176,9 @@ async fn walk(setup: &Setup, transport: &Transport, call: Box<Call>, trace: &mut
         begun,
         deadline: begun + options.timeout.unwrap_or(setup.times.total),
     };
-    road.attempts(permitted, permit, trace).await
+    let result = road.attempts(permitted, permit, trace).await;
+    trace.circuit = circuit();
+    result
 }
 
 /// Has the call's secrets read, unless it is refused without them.

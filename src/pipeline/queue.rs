@@ -6,20 +6,34 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use super::claim::{Claim, Front};
+use super::skip;
 use super::store::Remote;
 use crate::clock;
 use crate::error::{Code, Error};
 use crate::headers::Quota;
-use crate::throttle::{Ask, Decision, Grant, Refusal, Shared, Ticket};
+use crate::throttle::{Ask, Decision, Grant, Lane, Refusal, Shared, Ticket};
+use crate::transport::{Reached, Trouble};
 
 /// A grant on its way to be used. Dropped unused, it goes back.
 pub(super) struct Permit {
     bucket: Arc<Shared>,
     grant: Option<Grant>,
     sent: bool,
+    /// Whether it reached the server, as far as can be told.
+    arrived: bool,
 }
 
 impl Permit {
+    fn new(bucket: Arc<Shared>, grant: Grant) -> Self {
+        Self { bucket, grant: Some(grant), sent: false, arrived: false }
+    }
+
+    /// Something of the request reached the server, though it is sent again.
+    pub(super) fn arrive(&mut self) {
+        self.arrived = true;
+    }
+
     /// Says that the request leaves now: the server will count it.
     pub(super) fn spend(&mut self) {
         self.sent = true;
@@ -32,10 +46,29 @@ impl Permit {
         }
     }
 
-    /// Tells the bucket what the answer's headers say.
-    pub(super) fn settle(&mut self, quotas: &[Quota]) {
-        if let Some(grant) = self.grant.take() {
-            self.bucket.settle(grant, quotas, clock::now());
+    /// Tells the bucket what the answer's headers say, and which bucket they name.
+    pub(super) fn settle(&mut self, quotas: &[Quota], named: Option<(Lane<'_>, String)>) {
+        let Some(grant) = self.grant.take() else { return };
+        match named {
+            None => self.bucket.settle(grant, quotas, clock::now()),
+            Some((lane, name)) => self.bucket.settle_named(grant, quotas, lane, &name, clock::now()),
+        }
+    }
+
+    /// No answer came. A request of which nothing left this machine costs no place.
+    pub(super) fn fail(&mut self, trouble: &Trouble) {
+        let unsent = [
+            Code::TransportConnect,
+            Code::TransportConnectTimeout,
+            Code::TransportDns,
+            Code::TransportTls,
+            Code::PolicyAddressBlocked,
+        ];
+        self.sent &= self.arrived || !unsent.contains(&trouble.error.code());
+        if trouble.reached != Reached::Refused
+            && let Some(grant) = &mut self.grant
+        {
+            grant.reported();
         }
     }
 
@@ -59,15 +92,6 @@ impl Drop for Permit {
 /// How often somebody behind others looks; it is woken when its turn has come.
 const BEHIND: Duration = Duration::from_secs(1);
 
-/// A line, and where its limits are kept when other processes share them.
-#[derive(Clone, Debug)]
-pub struct Front {
-    /// The line.
-    pub line: Arc<Shared>,
-    /// The store's part.
-    pub remote: Option<Arc<Remote>>,
-}
-
 /// A grant already, or a place in the line.
 pub(super) enum Entry {
     Granted(Permit),
@@ -82,6 +106,7 @@ pub(super) struct Seat {
     joined: Instant,
     max_wait: Duration,
     taken: bool,
+    _claim: Option<Arc<Claim>>,
 }
 
 impl Drop for Seat {
@@ -100,13 +125,14 @@ impl Drop for Seat {
 /// # Errors
 /// `ThrottledError` with `retry_after` at once when the wait would be longer than `max_wait` or the queue is full.
 pub(super) fn join(front: &Front, ask: &Ask<'_>, max_wait: Duration) -> Result<Entry, Error> {
-    let Front { line: bucket, remote } = front;
+    let Front { line: bucket, remote, .. } = front;
     let joined = clock::now();
     if let Some(grant) = bucket.try_acquire(ask, joined) {
-        return Ok(Entry::Granted(Permit { bucket: bucket.clone(), grant: Some(grant), sent: false }));
+        return Ok(Entry::Granted(Permit::new(bucket.clone(), grant)));
     }
     let ticket = bucket.join(ask, joined, max_wait).map_err(|refusal| refuse(&refusal))?;
-    Ok(Entry::Waits(Seat { bucket: bucket.clone(), remote: remote.clone(), ticket, joined, max_wait, taken: false }))
+    let (bucket, remote) = (bucket.clone(), remote.clone());
+    Ok(Entry::Waits(Seat { bucket, remote, ticket, joined, max_wait, taken: false, _claim: front.claim() }))
 }
 
 /// Waits in line for a grant.
@@ -153,16 +179,18 @@ impl Seat {
             match decision {
                 Decision::Grant(grant) => {
                     self.taken = true;
-                    return Ok(Permit { bucket: self.bucket.clone(), grant: Some(grant), sent: false });
+                    return Ok(Permit::new(self.bucket.clone(), grant));
                 }
                 Decision::Refuse(refusal) => return Err(refuse(&refusal)),
                 Decision::Wait(wait) if wait > left => return Err(refuse(&Refusal::TooLong(wait))),
+                Decision::Wait(wait) if clock::is_faked() => skip::until(clock::now() + wait).await,
                 Decision::Wait(wait) => sleep_or_woken(wait).await,
-                Decision::Behind if left.is_zero() => {
+                // Not what a test's clock skips: what ends these is an event.
+                Decision::Ask(wait) if !left.is_zero() => sleep_or_woken(wait.min(BEHIND)).await,
+                Decision::Behind | Decision::Ask(_) if left.is_zero() => {
                     return Err(refuse(&Refusal::TooLong(Duration::from_secs(1))));
                 }
-                // A moment, not all that is left: a test's clock would jump there.
-                Decision::Behind => sleep_or_woken(left.min(BEHIND)).await,
+                Decision::Behind | Decision::Ask(_) => sleep_or_woken(left.min(BEHIND)).await,
             }
         }
     }
@@ -176,8 +204,7 @@ async fn poll_once(seat: &Seat) -> Decision {
 /// Sleeps; a test's clock is moved on instead.
 pub(super) async fn nap(wait: Duration) {
     if clock::is_faked() {
-        clock::advance(wait);
-        return tokio::task::yield_now().await;
+        return skip::until(clock::now() + wait).await;
     }
     tokio::time::sleep(wait).await;
 }
@@ -186,9 +213,6 @@ pub(super) async fn nap(wait: Duration) {
 ///
 /// [`poll_once`] has registered this task's waker, so a wake-up between the two is not lost: the task is polled again.
 async fn sleep_or_woken(wait: Duration) {
-    if clock::is_faked() {
-        return nap(wait).await;
-    }
     let mut sleep = pin!(tokio::time::sleep(wait));
     let mut registered = false;
     poll_fn(|context| {
@@ -196,6 +220,11 @@ async fn sleep_or_woken(wait: Duration) {
         if sleep.as_mut().poll(context).is_ready() || woken { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
+}
+
+/// For what no limit ever allows.
+pub(super) fn too_heavy() -> Error {
+    Error::new(Code::UsageValue).saying("`weight` is more than a limit ever allows.")
 }
 
 pub(super) fn refuse(refusal: &Refusal) -> Error {
@@ -209,7 +238,7 @@ pub(super) fn refuse(refusal: &Refusal) -> Error {
         Refusal::Open(wait) => Error::new(Code::ThrottleCircuitOpen)
             .with("reason", "the host failed too often of late; its circuit is open")
             .after(*wait),
-        Refusal::TooHeavy => Error::new(Code::UsageValue).saying("`weight` is more than a limit ever allows."),
+        Refusal::TooHeavy => too_heavy(),
         Refusal::QueueFull => Error::new(Code::ThrottleQueueFull).with("reason", "too many calls wait already"),
         Refusal::TooLong(wait) => Error::new(Code::ThrottleMaxWait)
             .with("reason", format!("the wait would be {:.1} s", wait.as_secs_f64()))

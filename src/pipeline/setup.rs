@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-use super::gate::Gate;
-use super::queue::Front;
+use super::claim::{Front, Limits};
+use super::gate::{self, Gate};
 use super::store::{Remote, Store};
 use crate::clock;
 use crate::error::Error;
@@ -74,15 +74,23 @@ impl Default for ThrottleSetup {
 }
 
 impl ThrottleSetup {
-    /// The line of this name under these limits, in the store where there is one.
-    pub(super) fn front(&self, name: &str, bucket: String, limits: &[Limit], host: Option<Arc<Host>>) -> Front {
+    /// The line of this name under these limits, in the store where there is one, and under others that hold in this process.
+    pub(super) fn front(
+        &self,
+        name: &str,
+        bucket: String,
+        limits: &[Limit],
+        mut others: Limits,
+        host: Option<Arc<Host>>,
+    ) -> Front {
         let Some(store) = self.store.clone().filter(|_| !limits.is_empty()) else {
-            return Front { line: Registry::get_or_create(name, limits, self.max_queue, host), remote: None };
+            others.all.extend(limits);
+            return Front::new(Registry::get_or_create(name, self.max_queue, host), None, others);
         };
         // Limits that a store keeps are not those of this process: the two never share a line.
-        let line = Registry::get_or_create(&format!("{name}|{}", store.name()), &[], self.max_queue, host);
+        let line = Registry::get_or_create(&format!("{name}|{}", store.name()), self.max_queue, host);
         line.lease(limits, self.processes);
-        Front { line, remote: Some(Arc::new(Remote::new(store, bucket))) }
+        Front::new(line, Some(Arc::new(Remote::new(store, bucket))), others)
     }
 }
 
@@ -175,17 +183,21 @@ impl Setup {
         let name = format!("{}|{}|{key}", origin.authority(), secret.map(Secret::identity).unwrap_or_default());
         let limits: &[Limit] = if own || self.policy.origin().is_none() { &throttle.limits } else { &[] };
         let dialect = throttle.dialect.filter(|_| own).unwrap_or_else(|| Dialect::of(&origin.host_text()));
-        let (common, of_lanes) = if throttle.per_route { (&[][..], limits) } else { (limits, &[][..]) };
+        let (common, others) = if throttle.per_route {
+            (&[][..], Limits { all: Vec::new(), lanes: limits.iter().map(|limit| ("", *limit)).collect() })
+        } else {
+            (limits, gate::documented(dialect))
+        };
         let host = Host::of(origin.authority(), clock::now());
         // Equal in all processes, unlike the fingerprint.
         let tag = secret.map(Secret::shared_tag).unwrap_or_default();
         let bucket = format!("{}/{tag}/{key}", origin.authority());
-        let front = throttle.front(&name, bucket, common, Some(host.clone()));
-        front.line.narrow("", of_lanes);
+        let front = throttle.front(&name, bucket, common, others, Some(host.clone()));
         let per_route = throttle.per_route;
         // Limits of the caller's own hold for every request.
         let exempt = (dialect.has_exempt() && limits.is_empty()).then(|| {
-            let front = throttle.front(&format!("{name}|exempt"), String::new(), &[], Some(host.clone()));
+            let name = format!("{name}|exempt");
+            let front = throttle.front(&name, String::new(), &[], Limits::default(), Some(host.clone()));
             Arc::new(Gate { front, dialect, host: host.clone(), per_route, exempt: None, is_exempt: true })
         });
         let gate = Gate { front, dialect, host, per_route, exempt, is_exempt: false };
@@ -199,9 +211,10 @@ impl Setup {
         own.into_iter().chain(self.gates.lock().iter().map(|(origin, gate)| (origin.clone(), gate.clone()))).collect()
     }
 
-    /// Refuses calls from now on.
+    /// Refuses calls from now on, and keeps nobody else to this client's limits.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
+        self.gates().iter().for_each(|(_, gate)| gate.front.close());
     }
 
     /// Whether calls are refused.

@@ -1,8 +1,10 @@
 //! The scripts that run inside Redis or Valkey: by the server's clock, atomically, with one hash tag per bucket.
 //!
-//! A bucket is a hash: `b` is the time until which nothing leaves, every other field the time at which a limit's next request
-//! is due (GCRA), by the limit's period; all in microseconds, which stay below 2^53. A sorted set beside it holds the processes
-//! that asked within the last minute, another the lanes that a 429 stopped and until when.
+//! A bucket is a hash: `b` is the time until which nothing leaves. By each limit's period it has the time at which a bucket
+//! without credit would let the next request leave (GCRA); under `m` and the period the most credit that was held of late, and
+//! under `u` and the period until when that counts: as `throttle` does it in one process. All in microseconds, which stay below
+//! 2^53. A sorted set beside it holds the processes that asked within the last minute, another the lanes that a 429 stopped and
+//! until when.
 
 use std::time::Duration;
 
@@ -19,8 +21,9 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local function limits(from)
   local all = {}
-  for i = from, #ARGV, 2 do
-    all[#all + 1] = {spacing = tonumber(ARGV[i]), period = tonumber(ARGV[i + 1]), name = ARGV[i + 1]}
+  for i = from, #ARGV, 3 do
+    local spacing, period, credit = tonumber(ARGV[i]), tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+    all[#all + 1] = {spacing = spacing, period = period, credit = credit, name = ARGV[i + 1]}
   end
   return all
 end
@@ -43,24 +46,42 @@ local blocked = tonumber(redis.call('HGET', KEYS[1], 'b') or '0')
 if blocked > now then return {0, blocked - now, 0, seen, 'blocked', stopped} end
 local want, need, longest, debt = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local all = limits(6)
-local first, widest = now, 0
+local first = now
 for _, limit in ipairs(all) do
   local due = tonumber(redis.call('HGET', KEYS[1], limit.name) or '0')
-  due = math.min(math.max(due, now), now + limit.period * (seen + 2)) + math.min(debt * limit.spacing, limit.period)
-  first = math.ceil(math.max(first, due))
-  widest = math.max(widest, limit.spacing)
+  due = math.min(math.max(due, now), now + limit.period * (seen + 2) + limit.credit)
+  limit.due = due + math.min(debt * limit.spacing, limit.period)
+  first = math.ceil(math.max(first, limit.due - limit.credit))
 end
-local wait = first + (need - 1) * widest - now
-if wait > longest then return {0, wait, 0, seen, 'later', stopped} end
-local farthest, last = now, ''
+local needed, last = first, first
 for _, limit in ipairs(all) do
-  local due = first + (want - 1) * widest + limit.spacing
-  farthest = math.max(farthest, due)
-  last = string.format('%.0f', due)
-  redis.call('HSET', KEYS[1], limit.name, last)
+  limit.due = math.max(limit.due, first)
+  limit.held, limit.counts = 0, tonumber(redis.call('HGET', KEYS[1], 'u' .. limit.name) or '0')
+  if limit.counts > now then limit.held = tonumber(redis.call('HGET', KEYS[1], 'm' .. limit.name) or '0') end
+  limit.free = limit.credit - (limit.due - first)
+  -- What a late question leaves free is no rest: a window counts 4 ms longer than it lasts.
+  if limit.free > 4000 then limit.held = math.max(limit.held, limit.free) end
+  limit.step = limit.spacing * (1 + limit.held / limit.period)
+  needed = math.max(needed, limit.due + (need - 1) * limit.step - limit.credit)
+  last = math.max(last, limit.due + (want - 1) * limit.step - limit.credit)
+end
+if needed - now > longest then return {0, math.ceil(needed - now), 0, seen, 'later', stopped} end
+local farthest, ends = now, ''
+for _, limit in ipairs(all) do
+  local due = math.max(limit.due + want * limit.step, last + limit.step)
+  farthest = math.max(farthest, due, limit.counts)
+  ends = string.format('%.0f', due)
+  redis.call('HSET', KEYS[1], limit.name, ends)
+  local free = math.max(limit.free, limit.credit + limit.step - (due - last))
+  if free > 4000 then
+    local counts = last + limit.period + 50000
+    farthest = math.max(farthest, counts)
+    redis.call('HSET', KEYS[1], 'm' .. limit.name, string.format('%.0f', math.max(limit.held, free)))
+    redis.call('HSET', KEYS[1], 'u' .. limit.name, string.format('%.0f', counts))
+  end
 end
 redis.call('PEXPIRE', KEYS[1], math.ceil((farthest - now) / 1000) + 1000)
-return {want, first - now, widest, seen, last, stopped}
+return {want, first - now, math.ceil((last - first) / math.max(want - 1, 1)), seen, ends, stopped}
 ";
 
 /// `KEYS` lanes; `ARGV` lane, microseconds. A shorter block never shortens a longer one, and there are never more than 4096.
@@ -87,13 +108,13 @@ end
 return 1
 ";
 
-/// `KEYS` bucket; `ARGV` end of the lease, places, microseconds between two, then the limits. Only the last lease can be taken
-/// back: others stand behind any older one.
+/// `KEYS` bucket; `ARGV` end of the lease, places, then the limits. Only the last lease can be taken back: others stand behind any
+/// older one.
 const GIVE_BACK: &str = r"
-local all = limits(4)
+local all = limits(3)
 if #all == 0 or redis.call('HGET', KEYS[1], all[#all].name) ~= ARGV[1] then return 0 end
 for _, limit in ipairs(all) do
-  local due = tonumber(redis.call('HGET', KEYS[1], limit.name) or '0') - tonumber(ARGV[2]) * tonumber(ARGV[3])
+  local due = tonumber(redis.call('HGET', KEYS[1], limit.name) or '0') - tonumber(ARGV[2]) * limit.spacing
   redis.call('HSET', KEYS[1], limit.name, string.format('%.0f', due))
 end
 return 1
@@ -149,7 +170,7 @@ impl Scripts {
 
     pub(super) fn give_back(&self, bucket: &str, spare: &Spare) -> ScriptInvocation<'_> {
         let mut call = self.give_back.prepare_invoke();
-        call.key(key(bucket)).arg(&spare.end).arg(spare.slots).arg(spare.spacing_us);
+        call.key(key(bucket)).arg(&spare.end).arg(spare.slots);
         add_limits(&mut call, &spare.paces);
         call
     }
@@ -165,9 +186,9 @@ fn lanes(bucket: &str) -> String {
 }
 
 /// The limits as [`PREAMBLE`] reads them.
-fn add_limits(call: &mut ScriptInvocation<'_>, paces: &[(u64, u64)]) {
-    for (spacing, period) in paces {
-        call.arg(*spacing).arg(*period);
+fn add_limits(call: &mut ScriptInvocation<'_>, paces: &[(u64, u64, u64)]) {
+    for (spacing, period, credit) in paces {
+        call.arg(*spacing).arg(*period).arg(*credit);
     }
 }
 

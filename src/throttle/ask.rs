@@ -30,11 +30,26 @@ impl Priority {
     }
 }
 
+/// The narrower bucket that a request counts against as well, such as a chat or a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lane<'a> {
+    /// What is alike about its requests.
+    pub name: &'a str,
+    /// The bucket that other lanes share with it, until an answer names another one; `None` for a bucket of its own.
+    pub bucket: Option<&'a str>,
+}
+
+impl<'a> From<&'a str> for Lane<'a> {
+    fn from(name: &'a str) -> Self {
+        Self { name, bucket: None }
+    }
+}
+
 /// What a request needs of the line.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask<'a> {
-    /// The narrower bucket that it counts against as well, such as a chat or a route.
-    pub lane: Option<&'a str>,
+    /// The narrower bucket that it counts against as well.
+    pub lane: Option<Lane<'a>>,
     /// How many requests it counts as under the caller's own limits.
     pub weight: u32,
     /// Its class.

@@ -41,20 +41,32 @@ impl Bucket {
     /// A bucket under these limits.
     pub fn new(limits: &[Limit]) -> Self {
         let mut bucket = Self::default();
-        bucket.tighten(limits);
+        bucket.claim(limits);
         bucket
     }
 
-    /// Adds limits that are not there yet: clients that share a bucket obey the limits of all of them. Of two limits over
-    /// the same period the stricter stays.
-    pub fn tighten(&mut self, limits: &[Limit]) {
+    /// A bucket whose limits allow no burst.
+    pub(super) fn even(limits: &[Limit]) -> Self {
+        Self { limits: limits.iter().map(|limit| Pace::even(*limit)).collect(), ..Self::default() }
+    }
+
+    /// Keeps these limits too, until [`Bucket::release`]: clients that share a bucket obey the limits of all of them.
+    pub(super) fn claim(&mut self, limits: &[Limit]) {
         for limit in limits {
-            match self.limits.iter_mut().find(|pace| pace.limit.period == limit.period) {
-                Some(pace) if pace.limit.count <= limit.count => {}
-                Some(pace) => pace.tighten(*limit),
+            match self.limits.iter_mut().find(|pace| pace.limit == *limit) {
+                Some(pace) => pace.claim(),
                 None => self.limits.push(Pace::new(*limit)),
             }
         }
+    }
+
+    /// One of those who claimed these limits is gone. What left under a limit that nobody claims any more is remembered as
+    /// long as it counts, for whoever claims it again.
+    pub(super) fn release(&mut self, limits: &[Limit], now: Instant) {
+        for pace in self.limits.iter_mut().filter(|pace| limits.contains(&pace.limit)) {
+            pace.release();
+        }
+        self.limits.retain(|pace| pace.is_claimed() || !pace.is_idle(now));
     }
 
     /// Whether a first request is under way and nothing is known yet.
@@ -64,13 +76,13 @@ impl Bucket {
 
     /// Whether a limit never allows so many at once.
     pub fn is_too_heavy(&self, weight: u32) -> bool {
-        self.limits.iter().any(|pace| pace.limit.count < weight)
+        self.limits.iter().any(|pace| pace.is_too_heavy(weight))
     }
 
-    /// Whether it holds nothing back and remembers nothing: a new one would be the same.
+    /// Whether it holds nothing back, and all that it remembers is over: a new one would do as well.
     pub fn is_idle(&self, now: Instant) -> bool {
         self.in_flight == 0
-            && self.windows.is_empty()
+            && self.windows.iter().all(|window| window.is_over(now))
             && self.blocked_until.is_none_or(|at| at <= now)
             && self.limits.iter().all(|pace| pace.is_idle(now))
     }
@@ -97,10 +109,17 @@ impl Bucket {
         self.limits.iter().map(|pace| pace.ahead(now)).fold(0.0, f64::max)
     }
 
+    /// Whether a request of this weight may leave now.
+    pub(super) fn allows(&self, weight: u32, now: Instant) -> bool {
+        self.limits.iter().all(|pace| pace.allows(weight, now))
+            && self.windows.iter().all(|window| window.wait(self.in_flight, now).is_zero())
+            && self.blocked_until.is_none_or(|at| at <= now)
+    }
+
     /// Charges every limit, if all of them allow it now.
     pub fn take(&mut self, weight: u32, now: Instant) -> Option<Charge> {
         self.roll(now);
-        self.wait(weight, now).is_zero().then(|| self.charge(weight, now))
+        self.allows(weight, now).then(|| self.charge(weight, now))
     }
 
     /// Charges every limit. What is not allowed now is the caller's mistake.
@@ -128,7 +147,7 @@ impl Bucket {
             self.granted -= 1;
         }
         for pace in &mut self.limits {
-            pace.undo(grant.weight, last, now);
+            pace.undo(grant.weight, grant.at, last, now);
         }
     }
 
@@ -141,6 +160,39 @@ impl Bucket {
     pub fn fail(&mut self, _grant: Charge) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.windows.iter_mut().for_each(Window::charge);
+    }
+
+    /// A request turned out to count against another bucket.
+    pub(super) fn dismiss(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
+    /// An answer that counts here told of these quotas, though its request was charged elsewhere.
+    pub(super) fn adopt(&mut self, sent: Instant, quotas: &[Quota], now: Instant) {
+        self.answered = true;
+        self.learn(sent, quotas, now);
+    }
+
+    /// Takes in another bucket that turned out to be this one: who is under way, and what holds back.
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.in_flight += other.in_flight;
+        self.answered |= other.answered;
+        // Beyond both, so that no older charge is taken for the last one.
+        self.granted = self.granted.max(other.granted) + 1;
+        if let Some(until) = other.blocked_until {
+            self.block(until);
+        }
+        for window in other.windows {
+            if self.windows.len() < MAX_WINDOWS && !self.windows.iter().any(|known| known.is_same(&window)) {
+                self.windows.push(window);
+            }
+        }
+        for pace in other.limits {
+            match self.limits.iter_mut().find(|known| known.limit == pace.limit) {
+                Some(known) => known.absorb(&pace),
+                None => self.limits.push(pace),
+            }
+        }
     }
 
     /// An answer came, with these quotas.

@@ -3,7 +3,8 @@
 //! The limit on requests at once rises by one a second while it is reached and falls by a share on trouble (AIMD). The circuit
 //! opens when half of the calls fail. Both are judged when a request leaves, by atomics: no lock of a line is held here.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::Waker;
@@ -11,12 +12,16 @@ use std::time::{Duration, Instant};
 
 use super::breaker::{Breaker, Circuit};
 use super::invalid::Invalid;
-use crate::fork::Lock;
+use super::most::Most;
+use crate::fork::{Lock, epoch};
 
 /// Requests at once before a host ever showed trouble: more than any bot has.
 const AT_ONCE: u32 = 1024;
 /// Shortest time between two cuts: what was under way at the first says nothing new.
 const CUT_EVERY: Duration = Duration::from_secs(1);
+/// Fewest requests at once that a sign of trouble leaves which does not speak of their number: one 503 must not make a bot
+/// send its requests one by one.
+const FLOOR: u32 = 8;
 /// Hosts remembered; beyond it those without requests under way are forgotten.
 const MAX_HOSTS: usize = 1024;
 
@@ -26,6 +31,10 @@ pub struct Host {
     begun: Instant,
     in_flight: AtomicU32,
     at_once: AtomicU32,
+    /// The most that was under way of late.
+    most: Most,
+    /// Whether lines wait for a request to end.
+    is_awaited: AtomicBool,
     /// Nanoseconds after `begun` until which the circuit is open; 0 while it is closed.
     open_until: AtomicU64,
     /// Requests that may still leave while the circuit is half open.
@@ -41,8 +50,10 @@ struct State {
     breaker: Breaker,
     cut: Option<Instant>,
     grown: Option<Instant>,
-    /// Who found the host full, and waits for a request to end.
-    waiting: VecDeque<Waker>,
+    /// The heads of lines that found the host full, and wait for a request to end.
+    waiting: HashMap<u64, Waker>,
+    /// The process that all of this belongs to.
+    epoch: u64,
 }
 
 /// How a request to the host ended.
@@ -50,7 +61,9 @@ struct State {
 pub enum Health {
     /// With an answer that is no sign of trouble.
     Good,
-    /// With a refusal for the pace.
+    /// With a refusal for the pace, which says nothing of how many requests the host bears at once.
+    Paced,
+    /// With a refusal that does not say why.
     Refused,
     /// With a refusal for too many requests at once.
     Crowded,
@@ -110,10 +123,12 @@ impl Host {
             begun: now,
             in_flight: AtomicU32::new(0),
             at_once: AtomicU32::new(AT_ONCE),
+            most: Most::default(),
+            is_awaited: AtomicBool::new(false),
             open_until: AtomicU64::new(0),
             probes: AtomicU32::new(0),
             troubled: AtomicBool::new(false),
-            state: Lock::default(),
+            state: Lock::new(State { epoch: epoch(), ..State::default() }),
             invalid: Invalid::default(),
         }
     }
@@ -124,7 +139,11 @@ impl Host {
     }
 
     fn since(&self, now: Instant) -> u64 {
-        u64::try_from(now.saturating_duration_since(self.begun).as_nanos()).unwrap_or(u64::MAX)
+        u64::try_from(self.age(now).as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.begun)
     }
 
     /// Whether the circuit refuses calls now, and for how long.
@@ -154,9 +173,12 @@ impl Host {
             }
         }
         let most = self.at_once.load(Ordering::Acquire);
-        let room = self.in_flight.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| (n < most).then_some(n + 1));
+        let room = self.in_flight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| (n < most).then_some(n + 1));
         match room {
-            Ok(_) => Entry::Open { probe },
+            Ok(before) => {
+                self.most.note(before + 1, self.age(now));
+                Entry::Open { probe }
+            }
             Err(_) => {
                 self.return_probe(probe);
                 Entry::Full
@@ -164,14 +186,16 @@ impl Host {
         }
     }
 
-    /// Counts a request out.
+    /// Counts a request out. The head of each line that waits for it may try; those that find no room wait again.
     pub(super) fn leave(&self) {
-        let _ = self.in_flight.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1));
-        if self.at_once.load(Ordering::Acquire) < AT_ONCE {
-            let next = self.state.lock().waiting.pop_front();
-            if let Some(waker) = next {
-                waker.wake();
-            }
+        let _ = self.in_flight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+        if self.is_awaited.load(Ordering::SeqCst) {
+            let waiting = {
+                let mut state = self.state.lock();
+                self.is_awaited.store(false, Ordering::SeqCst);
+                mem::take(&mut state.waiting)
+            };
+            waiting.into_values().for_each(Waker::wake);
         }
     }
 
@@ -182,18 +206,23 @@ impl Host {
         }
     }
 
-    /// Wakes `waker` when a request has ended.
-    pub(super) fn wait(&self, waker: Waker) {
-        {
+    /// Wakes `waker`, that of the head of a line, when a request has ended.
+    pub(super) fn wait(&self, line: u64, waker: Waker) {
+        let old = {
             let mut state = self.state.lock();
-            if state.waiting.len() < AT_ONCE as usize {
-                state.waiting.push_back(waker.clone());
-            }
-        }
+            self.is_awaited.store(true, Ordering::SeqCst);
+            state.waiting.insert(line, waker.clone())
+        };
+        drop(old);
         // One may have ended before this waiter was written down.
-        if self.in_flight.load(Ordering::Acquire) < self.at_once.load(Ordering::Acquire) {
+        if self.in_flight.load(Ordering::SeqCst) < self.at_once.load(Ordering::Acquire) {
             waker.wake();
         }
+    }
+
+    /// A waiter of a line went away: whoever is its head then writes itself down anew.
+    pub(super) fn forget_waiter(&self, line: u64) -> Option<Waker> {
+        if self.is_awaited.load(Ordering::SeqCst) { self.state.lock().waiting.remove(&line) } else { None }
     }
 
     /// Learns how a request ended.
@@ -208,9 +237,9 @@ impl Host {
         self.troubled.fetch_or(health != Health::Good, Ordering::AcqRel);
         match health {
             Health::Good => self.grow(&mut state, now),
-            Health::Crowded => self.cut(&mut state, 0.5, now),
-            Health::Refused | Health::Short | Health::Late => self.cut(&mut state, 0.9, now),
-            Health::Failed => {}
+            Health::Crowded => self.cut(&mut state, 0.5, 1, now),
+            Health::Refused | Health::Short | Health::Late => self.cut(&mut state, 0.9, FLOOR, now),
+            Health::Paced | Health::Failed => {}
         }
         let failed = matches!(health, Health::Short | Health::Late | Health::Failed);
         match state.breaker.record(failed, now) {
@@ -239,34 +268,46 @@ impl Host {
         }
     }
 
-    /// Cuts the limit to a share of what was under way, at most once a second.
-    fn cut(&self, state: &mut State, share: f64, now: Instant) {
+    /// Cuts the limit to a share of the most that was under way of late, at most once a second, and never up.
+    fn cut(&self, state: &mut State, share: f64, floor: u32, now: Instant) {
         if state.cut.is_some_and(|last| now.saturating_duration_since(last) < CUT_EVERY) {
             return;
         }
         (state.cut, state.grown) = (Some(now), Some(now));
-        let under_way = self.in_flight.load(Ordering::Acquire).saturating_add(1);
-        let most = under_way.min(self.at_once.load(Ordering::Acquire));
-        self.at_once.store(((f64::from(most) * share) as u32).max(1), Ordering::Release);
+        let under_way = self.in_flight.load(Ordering::Acquire).saturating_add(1).max(self.most.of(self.age(now)));
+        let limit = self.at_once.load(Ordering::Acquire);
+        let most = ((f64::from(under_way.min(limit)) * share) as u32).max(floor).min(limit);
+        self.at_once.store(most, Ordering::Release);
+    }
+
+    /// Whether calls go through now.
+    pub fn circuit(&self, now: Instant) -> Circuit {
+        match self.open_until.load(Ordering::Acquire) {
+            0 => Circuit::Closed,
+            until if until > self.since(now) => Circuit::Open,
+            _ => Circuit::HalfOpen,
+        }
     }
 
     /// What is known now.
     pub fn reading(&self, now: Instant) -> HostReading {
-        let circuit = match self.open_until.load(Ordering::Acquire) {
-            0 => Circuit::Closed,
-            until if until > self.since(now) => Circuit::Open,
-            _ => Circuit::HalfOpen,
-        };
         HostReading {
-            circuit,
+            circuit: self.circuit(now),
             in_flight: self.in_flight.load(Ordering::Acquire),
             at_once: self.at_once.load(Ordering::Acquire),
         }
     }
 
-    /// Forgets what belonged to threads of a parent process.
+    /// Forgets what belonged to threads of a parent process, once.
     pub(super) fn abandon(&self) {
-        self.in_flight.store(0, Ordering::Release);
+        let mut state = self.state.lock();
+        if state.epoch == epoch() {
+            return;
+        }
+        state.epoch = epoch();
+        self.in_flight.store(0, Ordering::SeqCst);
+        // The wakers of runtimes that the child abandons, which must not even be dropped here.
+        mem::forget(mem::take(&mut state.waiting));
     }
 
     /// Forgets a host, for tests that start a new server at an old address.

@@ -28,8 +28,8 @@ pub struct Want {
     pub longest: Duration,
     /// By how many requests this process went ahead of its share while the store did not answer.
     pub debt: f64,
-    /// Each limit's spacing and period in microseconds.
-    pub paces: Vec<(u64, u64)>,
+    /// Each limit's spacing, period and credit in microseconds.
+    pub paces: Vec<(u64, u64, u64)>,
 }
 
 /// What a store says.
@@ -70,10 +70,8 @@ pub struct Spare {
     pub slots: u32,
     /// As the lease said.
     pub end: String,
-    /// Between two of them, in microseconds.
-    pub spacing_us: u64,
     /// As for [`Want`].
-    pub paces: Vec<(u64, u64)>,
+    pub paces: Vec<(u64, u64, u64)>,
 }
 
 /// The places of one line.
@@ -83,7 +81,7 @@ pub(super) struct Leases {
     /// Processes that share the quota: as seen by the store, else as the caller expects.
     processes: u32,
     slots: VecDeque<Instant>,
-    end: Option<(String, Duration)>,
+    end: Option<String>,
     asking: bool,
     /// When the last places came, and how many are asked for at once: more and more while all of them are used.
     came: Option<Instant>,
@@ -137,9 +135,10 @@ impl Leases {
         self.limits.iter().any(|limit| limit.count < weight)
     }
 
-    fn paces(&self) -> Vec<(u64, u64)> {
+    fn paces(&self) -> Vec<(u64, u64, u64)> {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        self.limits.iter().map(|limit| (micros(limit.spacing()), micros(limit.period))).collect()
+        let pace = |limit: &Limit| (micros(limit.spacing()), micros(limit.period), micros(limit.credit()));
+        self.limits.iter().map(pace).collect()
     }
 
     fn is_alone(&self, now: Instant) -> bool {
@@ -206,7 +205,7 @@ impl Leases {
             // Whatever was owed was told with the question.
             self.share = None;
             (self.processes, self.came) = ((*processes).max(1), Some(now));
-            self.end = Some((end.clone(), *spacing));
+            self.end = Some(end.clone());
             let first = now + *wait;
             self.slots.extend((0..*slots).filter_map(|at| first.checked_add(spacing.saturating_mul(at))));
         }
@@ -219,18 +218,18 @@ impl Leases {
         self.slots.clear();
         (self.alone, self.open) = (Some(now + ALONE), open);
         let part = |limit: &Limit| Limit { period: limit.period.saturating_mul(self.processes), ..*limit };
-        let share = || Bucket::new(&self.limits.iter().map(part).collect::<Vec<_>>());
+        // Bursts of several processes would meet in one window of the server.
+        let share = || Bucket::even(&self.limits.iter().map(part).collect::<Vec<_>>());
         self.share.get_or_insert_with(share);
     }
 
     /// Places that are not due yet and that nobody waits for.
     pub(super) fn spare(&mut self, now: Instant) -> Option<Spare> {
-        let (end, spacing) = self.end.take()?;
+        let end = self.end.take()?;
         let due = self.slots.iter().filter(|at| **at <= now).count();
         let slots = u32::try_from(self.slots.len() - due).ok().filter(|slots| *slots > 0)?;
         self.slots.truncate(due);
-        let spacing_us = u64::try_from(spacing.as_micros()).unwrap_or(u64::MAX);
-        Some(Spare { slots, end, spacing_us, paces: self.paces() })
+        Some(Spare { slots, end, paces: self.paces() })
     }
 
     /// Whether the store answered last time.

@@ -17,6 +17,11 @@ pub struct Limit {
 /// between two requests where that is less, so that a fast pace stays fast.
 const JITTER: Duration = Duration::from_millis(20);
 const JITTER_SHARE: f64 = 5.0;
+/// A long window can afford more: 50 ms, or four thousandths of it.
+const LONG_JITTER: Duration = Duration::from_millis(50);
+const LONG_JITTER_SHARE: u32 = 250;
+/// The part of a window's requests that may leave at once. More would leave the rest of that window too slow a pace.
+const BURST_SHARE: u32 = 10;
 /// By how much a timer may be late without the pace being lost: what falls due meanwhile may leave at once.
 pub(super) const LATE: Duration = Duration::from_millis(4);
 
@@ -57,10 +62,30 @@ impl Limit {
         Ok(Self { count, period })
     }
 
-    /// Time between two requests. A window counts a little longer than it lasts: a request that left at its end may have left
-    /// early to make up for a late timer, and may arrive sooner than one that left at its beginning.
-    pub(super) fn spacing(&self) -> Duration {
+    /// Most requests that leave at once after a rest: a tenth of a window's.
+    pub(super) fn burst(&self) -> u32 {
+        (self.count / BURST_SHARE).max(1)
+    }
+
+    /// A window counts a little longer than it lasts: a request that left at its end may have left early to make up for a
+    /// late timer, and may arrive sooner than one that left at its beginning.
+    pub(super) fn window(&self) -> Duration {
         let even = self.period.div_f64(f64::from(self.count));
-        (self.period + even.div_f64(JITTER_SHARE).min(JITTER).max(LATE)).div_f64(f64::from(self.count))
+        let short = even.div_f64(JITTER_SHARE).min(JITTER);
+        let long = (self.period / LONG_JITTER_SHARE).min(LONG_JITTER);
+        self.period.saturating_add(short.max(long).max(LATE))
+    }
+
+    /// Time between two requests of an even pace.
+    pub(super) fn spacing(&self) -> Duration {
+        self.window().div_f64(f64::from(self.count))
+    }
+
+    /// How far a bucket that has rested may run ahead of its pace: what brings the whole burst at once, at the slower pace that
+    /// such a credit costs.
+    pub(super) fn credit(&self) -> Duration {
+        let burst = self.burst();
+        let rest = self.count.saturating_sub(burst).saturating_add(1);
+        self.window().mul_f64(f64::from(burst - 1) / f64::from(rest))
     }
 }

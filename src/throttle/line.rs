@@ -1,27 +1,23 @@
-//! Who waits, in which order, and whose turn is next. One queue per lane, three classes in each.
+//! Who waits, in which order, and whose turn is next.
 //!
 //! A lane that has to wait for its own bucket holds up nobody else; for the common bucket everybody waits in one order.
 
-use std::collections::{HashMap, VecDeque};
-use std::mem;
-use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::ask::{Ask, Priority};
+use super::ask::{Ask, Lane, Priority};
 use super::bucket::Charge;
+use super::lanes::{Id, Lanes};
 use super::lease::{Leases, Spare, Want};
-use super::shared::{Grant, Refusal, Ticket};
-use super::waiters::{Queue, Terms, Waiter};
+use super::turns::{Refusal, Ticket};
+use super::waiters::{Head, Key, Queues, Terms};
 use super::{Bucket, Limit};
-use crate::headers::Quota;
 
-/// Lanes with buckets of their own. Beyond it those that hold nothing back are forgotten; where all do, new ones share one.
-const MAX_LANES: usize = 4096;
 /// How often a waiter looks for the first answer of its lane; it is woken when the answer comes.
 const ASKING: Duration = Duration::from_millis(100);
-/// The bucket of the lanes for which there was no room.
-const OVERFLOW: &str = "\u{0}";
+
+/// Longest wait that a lane is placed by: it is looked at again then. Some requests have to wait for ever.
+const FAR: Duration = Duration::from_secs(86_400);
 
 /// All of one line.
 #[derive(Debug)]
@@ -34,23 +30,27 @@ pub(super) struct Line {
     pub(super) first_alone: bool,
     /// Where a store outside this process hands out the common bucket's places.
     pub(super) leases: Option<Box<Leases>>,
-    lanes: HashMap<Arc<str>, Bucket>,
-    /// Lanes that count against a bucket of another name.
-    names: HashMap<Arc<str>, Arc<str>>,
-    /// Limits of lanes whose names begin so.
-    narrow: Vec<(&'static str, Limit)>,
-    queues: HashMap<Option<Arc<str>>, Queue>,
-    waiting: usize,
+    pub(super) lanes: Lanes,
+    pub(super) queues: Queues,
     max_queue: usize,
     tickets: u64,
 }
 
 /// What it is a waiter's turn to do.
 pub(super) enum Turn {
-    Grant(Charge, Option<(Arc<str>, Charge)>),
+    Grant(Charge, Option<(Id, Charge)>),
     Wait(Duration),
+    /// Its lane's first answer decides, whenever that comes.
+    Ask(Duration),
     Behind,
     Refuse(Refusal),
+}
+
+/// Whose turn is next, and what it waits for.
+struct Next {
+    head: Head,
+    wait: Duration,
+    asking: bool,
 }
 
 impl Line {
@@ -61,124 +61,88 @@ impl Line {
             lanes_tell: false,
             first_alone: false,
             leases: None,
-            lanes: HashMap::new(),
-            names: HashMap::new(),
-            narrow: Vec::new(),
-            queues: HashMap::new(),
-            waiting: 0,
+            lanes: Lanes::default(),
+            queues: Queues::default(),
             max_queue,
             tickets: 0,
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting == 0
+        self.queues.waiting() == 0
     }
 
     pub(super) fn waiting(&self) -> usize {
-        self.waiting
+        self.queues.waiting()
     }
 
     /// Forgets what belonged to threads of a parent process.
     pub(super) fn abandon(&mut self, epoch: u64) {
         self.epoch = epoch;
-        // Their wakers belong to runtimes that the child abandons, so not even their destructors may run here.
-        mem::forget(mem::take(&mut self.queues));
-        self.waiting = 0;
+        self.queues.abandon();
         self.common.abandon();
         if let Some(leases) = &mut self.leases {
             leases.abandon();
         }
-        self.lanes.values_mut().for_each(Bucket::abandon);
+        self.lanes.abandon();
     }
 
-    pub(super) fn narrow(&mut self, beginning: &'static str, limits: &[Limit]) {
-        for limit in limits {
-            if !self.narrow.contains(&(beginning, *limit)) {
-                self.narrow.push((beginning, *limit));
-            }
-        }
-        for (name, bucket) in &mut self.lanes {
-            if name.starts_with(beginning) {
-                bucket.tighten(limits);
-            }
-        }
+    /// Keeps these limits for each lane whose name begins so, until they are released.
+    pub(super) fn claim_lanes(&mut self, beginning: &'static str, limits: &[Limit], now: Instant) {
+        self.lanes.claim(beginning, limits);
+        self.place_all(now);
     }
 
-    fn new_lane(&self, name: &str) -> Bucket {
-        let limits = self.narrow.iter().filter(|(beginning, _)| name.starts_with(beginning));
-        Bucket::new(&limits.map(|(_, limit)| *limit).collect::<Vec<_>>())
+    pub(super) fn release_lanes(&mut self, beginning: &'static str, limits: &[Limit], now: Instant) {
+        self.lanes.release(beginning, limits, now);
+        self.place_all(now);
     }
 
-    /// The name of the bucket that a lane counts against; it exists from then on.
-    fn bucket_of(&mut self, lane: &str) -> Arc<str> {
-        let name = self.names.get(lane).map_or(lane, |name| name);
-        if let Some((name, _)) = self.lanes.get_key_value(name) {
-            return name.clone();
-        }
-        let full = self.lanes.len() >= MAX_LANES;
-        let name: Arc<str> = if full { OVERFLOW.into() } else { name.into() };
-        if !self.lanes.contains_key(&name) {
-            self.lanes.insert(name.clone(), self.new_lane(&name));
-        }
-        name
-    }
-
-    fn make_room(&mut self, now: Instant) {
-        if self.lanes.len() < MAX_LANES {
-            return;
-        }
+    pub(super) fn bucket_of(&mut self, lane: Lane<'_>, now: Instant) -> Id {
         let queues = &self.queues;
-        self.lanes.retain(|name, bucket| !bucket.is_idle(now) || queues.keys().flatten().any(|lane| lane == name));
-        self.names.retain(|_, name| self.lanes.contains_key(name));
+        self.lanes.bucket_of(lane, now, |id| queues.is_awaited(Some(id)))
     }
 
-    pub(super) fn lane_bucket(&mut self, lane: &str) -> &mut Bucket {
-        let name = self.bucket_of(lane);
-        self.lanes.entry(name).or_default()
+    /// Nothing of a lane leaves before `until`.
+    pub(super) fn block_lane(&mut self, lane: Lane<'_>, until: Instant, now: Instant) {
+        let id = self.bucket_of(lane, now);
+        if let Some(bucket) = self.lanes.get_mut(id) {
+            bucket.block(until);
+        }
+        self.place(Some(id), now);
     }
 
-    pub(super) fn name_lane(&mut self, lane: &str, bucket: &str) {
-        let known = self.names.get(lane).is_some_and(|name| **name == *bucket);
-        if known || lane == bucket || self.names.len() >= MAX_LANES {
-            return;
+    /// The API says that a lane counts against the bucket of this name.
+    pub(super) fn name_lane(&mut self, lane: Lane<'_>, bucket: &str, now: Instant) {
+        let queues = &self.queues;
+        if let Some((from, to)) = self.lanes.name(lane, bucket, now, |id| queues.is_awaited(Some(id))) {
+            self.queues.merge(Some(from), Some(to));
+            self.place(Some(to), now);
         }
-        // What the lane learned by itself goes along, unless others have told more already.
-        if let Some(old) = self.lanes.remove(lane) {
-            self.lanes.entry(bucket.into()).or_insert(old);
-        }
-        self.names.insert(lane.into(), bucket.into());
     }
 
     /// Charges the common bucket and the lane's, if both allow it now.
-    pub(super) fn take(&mut self, ask: &Ask<'_>, now: Instant) -> Option<(Charge, Option<(Arc<str>, Charge)>)> {
-        let Some(lane) = ask.lane else { return self.take_both(None, ask.weight, now) };
-        self.make_room(now);
-        let name = self.bucket_of(lane);
-        self.take_both(Some(name), ask.weight, now)
+    pub(super) fn take(&mut self, ask: &Ask<'_>, now: Instant) -> Option<(Charge, Option<(Id, Charge)>)> {
+        let lane = ask.lane.map(|lane| self.bucket_of(lane, now));
+        self.take_both(lane, ask.weight, now)
     }
 
-    fn take_both(
-        &mut self,
-        lane: Option<Arc<str>>,
-        weight: u32,
-        now: Instant,
-    ) -> Option<(Charge, Option<(Arc<str>, Charge)>)> {
+    fn take_both(&mut self, lane: Key, weight: u32, now: Instant) -> Option<(Charge, Option<(Id, Charge)>)> {
         self.common.roll(now);
-        if !self.common_wait(weight, now).is_zero() {
+        let is_leased = |leases: &mut Box<Leases>| leases.wait(weight, now).is_zero();
+        if !self.common.allows(weight, now) || !self.leases.as_mut().is_none_or(is_leased) {
             return None;
         }
         let lane = match lane {
             None => None,
-            Some(name) => {
+            Some(id) => {
                 let first_alone = self.first_alone;
                 let take = |bucket: &mut Bucket| {
                     if first_alone && bucket.is_asking() { None } else { bucket.take(weight, now) }
                 };
-                let charge = self.lanes.get_mut(&name).map(take);
-                match charge {
+                match self.lanes.get_mut(id).map(take) {
                     Some(None) => return None,
-                    Some(Some(charge)) => Some((name, charge)),
+                    Some(Some(charge)) => Some((id, charge)),
                     None => None,
                 }
             }
@@ -195,41 +159,47 @@ impl Line {
         self.leases.as_mut().map_or(wait, |leases| wait.max(leases.wait(weight, now)))
     }
 
+    /// Whether no limit ever allows so many at once.
+    pub(super) fn is_too_heavy(&mut self, ask: &Ask<'_>, now: Instant) -> bool {
+        let weight = ask.weight;
+        if weight <= 1 {
+            return false;
+        }
+        let lane = ask.lane.map(|lane| self.bucket_of(lane, now));
+        self.common.is_too_heavy(weight)
+            || self.leases.as_ref().is_some_and(|leases| leases.is_too_heavy(weight))
+            || lane.and_then(|id| self.lanes.get_mut(id)).is_some_and(|own| own.is_too_heavy(weight))
+    }
+
     /// What to ask the store for, if this ticket is whose turn is next and only a place is missing.
     pub(super) fn wants(&mut self, ticket: &Ticket, longest: Duration, now: Instant) -> Option<Want> {
-        let (number, lane, terms, _) = self.next(now)?;
+        let head = self.next(now)?.head;
+        let weight = head.terms.weight;
         // A place that its lane cannot use would be lost.
-        let own = lane.and_then(|name| self.lanes.get(&name)).map_or(Duration::ZERO, |own| own.wait(terms.weight, now));
-        if number != ticket.number || !own.max(self.common.wait(terms.weight, now)).is_zero() {
+        let (_, own) = self.own_wait(head.lane, weight, now);
+        if head.number != ticket.number || !own.max(self.common.wait(weight, now)).is_zero() {
             return None;
         }
-        let waiting = self.waiting;
-        self.leases.as_mut()?.wants(terms.weight, waiting, longest, now)
+        let waiting = self.waiting();
+        self.leases.as_mut()?.wants(weight, waiting, longest, now)
     }
 
     pub(super) fn spare(&mut self, now: Instant) -> Option<Spare> {
-        if self.waiting == 0 { self.leases.as_mut()?.spare(now) } else { None }
+        if self.is_empty() { self.leases.as_mut()?.spare(now) } else { None }
     }
 
     pub(super) fn join(&mut self, ask: &Ask<'_>, now: Instant, max_wait: Duration) -> Result<Ticket, Refusal> {
-        if self.waiting >= self.max_queue {
+        if self.waiting() >= self.max_queue {
             return Err(Refusal::QueueFull);
         }
-        let lane = ask.lane.map(|lane| {
-            self.make_room(now);
-            self.bucket_of(lane)
-        });
-        let ahead = self.queues.get(&lane).map_or(0, |queue| queue.0.iter().map(VecDeque::len).sum());
-        let own = lane.as_ref().and_then(|name| self.lanes.get_mut(name));
-        let leased = self.leases.as_ref().is_some_and(|leases| leases.is_too_heavy(ask.weight));
-        if leased
-            || self.common.is_too_heavy(ask.weight)
-            || own.as_ref().is_some_and(|own| own.is_too_heavy(ask.weight))
-        {
+        if self.is_too_heavy(ask, now) {
             return Err(Refusal::TooHeavy);
         }
+        let lane = ask.lane.map(|lane| self.bucket_of(lane, now));
+        let ahead = self.queues.len(lane);
         // Whoever may be overtaken waits longer than can be told; whoever may overtake, less.
-        let before = if ask.priority == Priority::Interactive { 0 } else { self.waiting };
+        let before = if ask.priority == Priority::Interactive { 0 } else { self.waiting() };
+        let own = lane.and_then(|id| self.lanes.get_mut(id));
         let (of_lane, lane_told) =
             own.map_or_else(Default::default, |own| (own.estimate(ahead, now), own.told(ahead, now)));
         let estimate = self.common.estimate(before, now).max(of_lane);
@@ -243,158 +213,142 @@ impl Line {
         let key = now + ask.priority.allowance();
         let waiter = Terms { key, weight: ask.weight, priority: ask.priority, patience: ask.patience };
         let ticket = Ticket { number: self.tickets, queue: lane, waiter };
-        self.insert(&ticket);
+        self.insert(&ticket, now);
         Ok(ticket)
     }
 
-    /// Puts a ticket where it belongs in its class: at the end, unless a fork emptied the line under it.
-    fn insert(&mut self, ticket: &Ticket) {
-        let queue = self.queues.entry(ticket.queue.clone()).or_default();
-        let Some(class) = queue.class(&ticket.waiter) else { return };
-        if let Err(at) = class.binary_search_by_key(&ticket.number, |known| known.number) {
-            class.insert(at, Waiter { number: ticket.number, terms: ticket.waiter, waker: None });
-            self.waiting += 1;
+    /// The queue that a ticket stands in by now.
+    fn queue_of(&self, ticket: &Ticket) -> Key {
+        ticket.queue.map(|id| self.lanes.resolve(id))
+    }
+
+    fn insert(&mut self, ticket: &Ticket, now: Instant) {
+        let lane = self.queue_of(ticket);
+        if self.queues.insert(lane, ticket) {
+            self.place(lane, now);
         }
+    }
+
+    /// Whether a lane waits for its first answer, and how long it holds up its head.
+    fn own_wait(&mut self, lane: Key, weight: u32, now: Instant) -> (bool, Duration) {
+        let Some(bucket) = lane.and_then(|id| self.lanes.get_mut(id)) else { return (false, Duration::ZERO) };
+        bucket.roll(now);
+        let wait = bucket.wait(weight, now);
+        if self.first_alone && bucket.is_asking() { (true, wait.max(ASKING)) } else { (false, wait) }
+    }
+
+    /// A lane's queue or bucket has changed.
+    pub(super) fn place(&mut self, lane: Key, now: Instant) {
+        let lane = lane.map(|id| self.lanes.resolve(id));
+        if !self.queues.is_awaited(lane) {
+            return;
+        }
+        let weight = self.queues.head(lane).map_or(1, |head| head.terms.weight);
+        let (_, wait) = self.own_wait(lane, weight, now);
+        self.queues.place(lane, now + wait.min(FAR), now);
+    }
+
+    fn place_all(&mut self, now: Instant) {
+        self.queues.heads().into_iter().for_each(|head| self.place(head.lane, now));
     }
 
     /// Whose turn is next, and how long it has to wait for the buckets.
     ///
     /// Of those whose lanes are free the one that counts as waiting longest, however long the common bucket takes; where no
     /// lane is free, the one that is free first.
-    fn next(&mut self, now: Instant) -> Option<(u64, Option<Arc<str>>, Terms, Duration)> {
+    fn next(&mut self, now: Instant) -> Option<Next> {
         self.common.roll(now);
-        let mut best: Option<(Duration, Instant, u64, &Option<Arc<str>>, Terms)> = None;
-        for (lane, queue) in &self.queues {
-            let Some(head) = queue.head() else { continue };
-            let own = lane.as_ref().and_then(|name| self.lanes.get_mut(name)).map_or(Duration::ZERO, |bucket| {
-                bucket.roll(now);
-                let wait = bucket.wait(head.terms.weight, now);
-                if self.first_alone && bucket.is_asking() { wait.max(ASKING) } else { wait }
-            });
-            let rank = (own, head.terms.key, head.number);
-            if best.as_ref().is_none_or(|best| rank < (best.0, best.1, best.2)) {
-                best = Some((own, head.terms.key, head.number, lane, head.terms));
-            }
+        while let Some(lane) = self.queues.due(now) {
+            self.place(lane, now);
         }
-        let (own, _, number, lane, terms) = best?;
-        let lane = lane.clone();
-        let wait = own.max(self.common_wait(terms.weight, now));
-        Some((number, lane, terms, wait))
+        loop {
+            let (lane, is_free) = match self.queues.first_free() {
+                Some(lane) => (lane, true),
+                None => (self.queues.first_later()?, false),
+            };
+            let head = self.queues.head(lane)?;
+            let (asking, own) = self.own_wait(lane, head.terms.weight, now);
+            if is_free && !own.is_zero() {
+                // A window began, and nothing is left in it.
+                self.place(lane, now);
+                continue;
+            }
+            let wait = own.max(self.common_wait(head.terms.weight, now));
+            return Some(Next { head, wait, asking });
+        }
     }
 
     /// What it is this waiter's turn to do; grants only while the host has room.
     pub(super) fn turn(&mut self, ticket: &Ticket, room: bool, now: Instant) -> Turn {
-        self.insert(ticket);
+        self.insert(ticket, now);
         let told = self.held_up(ticket, now);
         if told > ticket.waiter.patience {
             return Turn::Refuse(Refusal::Told(told));
         }
-        let Some((number, lane, terms, wait)) = self.next(now) else { return Turn::Behind };
-        if number != ticket.number {
+        let Some(Next { head, wait, asking }) = self.next(now) else { return Turn::Behind };
+        if head.number != ticket.number {
             return Turn::Behind;
+        }
+        if asking {
+            return Turn::Ask(wait);
         }
         if !wait.is_zero() || !room {
             return Turn::Wait(wait);
         }
-        match self.take_both(lane, terms.weight, now) {
-            Some((common, lane)) => Turn::Grant(common, lane),
+        match self.take_both(head.lane, head.terms.weight, now) {
+            Some((common, lane)) => {
+                self.place(head.lane, now);
+                Turn::Grant(common, lane)
+            }
             None => Turn::Wait(Duration::ZERO),
         }
     }
 
     /// How long what the API said holds this waiter up, were it first.
     fn held_up(&mut self, ticket: &Ticket, now: Instant) -> Duration {
-        let lane = ticket.queue.as_ref().and_then(|name| self.lanes.get_mut(name));
+        let lane = ticket.queue.and_then(|id| self.lanes.get_mut(id));
         self.common.told(0, now).max(lane.map_or(Duration::ZERO, |lane| lane.told(0, now)))
     }
 
-    pub(super) fn remove(&mut self, ticket: &Ticket) -> Option<Waker> {
-        let queue = self.queues.get_mut(&ticket.queue)?;
-        let class = queue.class(&ticket.waiter)?;
-        let at = class.binary_search_by_key(&ticket.number, |known| known.number).ok()?;
-        let left = class.remove(at)?;
-        self.waiting = self.waiting.saturating_sub(1);
-        if queue.is_empty() {
-            self.queues.remove(&ticket.queue);
-        }
-        left.waker
+    pub(super) fn remove(&mut self, ticket: &Ticket, now: Instant) -> Option<Waker> {
+        let lane = self.queue_of(ticket);
+        let waker = self.queues.remove(lane, ticket)?;
+        self.place(lane, now);
+        waker
     }
 
     /// Keeps a waiter's waker; the one that it replaces.
     pub(super) fn remember(&mut self, ticket: &Ticket, waker: &Waker) -> Option<Waker> {
-        self.waiter(ticket.number, &ticket.queue, &ticket.waiter)?.waker.replace(waker.clone())
+        let lane = self.queue_of(ticket);
+        self.queues.waker(lane, ticket.number, ticket.waiter.priority)?.replace(waker.clone())
     }
 
-    fn waiter(&mut self, number: u64, lane: &Option<Arc<str>>, terms: &Terms) -> Option<&mut Waiter> {
-        let class = self.queues.get_mut(lane)?.class(terms)?;
-        let at = class.binary_search_by_key(&number, |known| known.number).ok()?;
-        class.get_mut(at)
+    fn waker_of(&mut self, head: &Head) -> Option<Waker> {
+        self.queues.waker(head.lane, head.number, head.terms.priority)?.take()
     }
 
     /// The waker of whose turn is next, unless that is `but`.
     pub(super) fn next_waker(&mut self, but: &Ticket, now: Instant) -> Option<Waker> {
-        if self.waiting == 0 {
+        if self.is_empty() {
             return None;
         }
-        let (number, lane, terms, _) = self.next(now)?;
-        if number == but.number { None } else { self.waiter(number, &lane, &terms)?.waker.take() }
+        let head = self.next(now)?.head;
+        if head.number == but.number { None } else { self.waker_of(&head) }
     }
 
     pub(super) fn first_waker(&mut self, now: Instant) -> Option<Waker> {
-        let (number, lane, terms, _) = self.next(now)?;
-        self.waiter(number, &lane, &terms)?.waker.take()
+        let head = self.next(now)?.head;
+        self.waker_of(&head)
     }
 
     /// How long whose turn is next has to wait; `None` when nobody waits.
     pub(super) fn first_wait(&mut self, now: Instant) -> Option<Duration> {
-        if self.waiting == 0 { None } else { self.next(now).map(|(_, _, _, wait)| wait) }
+        if self.is_empty() { None } else { self.next(now).map(|next| next.wait) }
     }
 
     /// The wakers of all heads: a block may make any of them give up.
     pub(super) fn head_wakers(&mut self) -> Vec<Waker> {
-        let heads = self
-            .queues
-            .iter()
-            .filter_map(|(lane, queue)| queue.head().map(|head| (lane.clone(), head.number, head.terms)));
-        let heads = heads.take(MAX_LANES).collect::<Vec<_>>();
-        heads.into_iter().filter_map(|(lane, number, terms)| self.waiter(number, &lane, &terms)?.waker.take()).collect()
-    }
-
-    /// Works on each bucket that a grant charged.
-    pub(super) fn each(&mut self, grant: Grant, work: impl Fn(&mut Bucket, Charge)) {
-        if let Some((name, charge)) = grant.lane
-            && let Some(bucket) = self.lanes.get_mut(&name)
-        {
-            work(bucket, charge);
-        }
-        work(&mut self.common, grant.common);
-    }
-
-    pub(super) fn settle(&mut self, grant: Grant, quotas: &[Quota], now: Instant) {
-        let of_lane = self.lanes_tell && grant.lane.is_some();
-        let (own, common): (&[Quota], &[Quota]) = if of_lane { (quotas, &[]) } else { (&[], quotas) };
-        if let Some((name, charge)) = grant.lane
-            && let Some(bucket) = self.lanes.get_mut(&name)
-        {
-            bucket.settle(charge, own, now);
-        }
-        self.common.settle(grant.common, common, now);
-    }
-
-    pub(super) fn delayed(&mut self, grant: &Grant, delay: Duration, now: Instant) {
-        if let Some((name, _)) = &grant.lane
-            && let Some(bucket) = self.lanes.get_mut(name)
-        {
-            bucket.delayed(delay, now);
-        }
-        self.common.delayed(delay, now);
-    }
-
-    /// The bucket whose quota an answer of this lane tells.
-    pub(super) fn told(&mut self, lane: Option<&str>) -> &mut Bucket {
-        match lane.filter(|_| self.lanes_tell) {
-            Some(lane) => self.lane_bucket(lane),
-            None => &mut self.common,
-        }
+        let heads = self.queues.heads();
+        heads.iter().filter_map(|head| self.waker_of(head)).collect()
     }
 }

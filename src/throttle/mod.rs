@@ -8,19 +8,24 @@
 mod ask;
 mod breaker;
 mod bucket;
+mod credit;
 mod host;
 mod invalid;
+mod lanes;
 mod lease;
 mod limit;
 mod line;
+mod most;
+mod outcome;
 mod pace;
 mod refusals;
 mod registry;
 mod shared;
+mod turns;
 mod waiters;
 mod window;
 
-pub use ask::{Ask, Priority};
+pub use ask::{Ask, Lane, Priority};
 pub use breaker::Circuit;
 pub use bucket::{Bucket, Charge};
 pub use host::{Health, Host, HostReading};
@@ -29,8 +34,15 @@ pub use lease::{Answer, OnFailure, Places, Spare, Want};
 pub use limit::Limit;
 pub use refusals::Refusals;
 pub use registry::Registry;
-pub use shared::{Decision, Grant, Refusal, Shared, Ticket};
+pub use shared::Shared;
+pub use turns::{Decision, Grant, Refusal, Ticket};
 
+#[cfg(test)]
+mod host_tests;
+#[cfg(test)]
+mod line_tests;
+#[cfg(test)]
+mod pace_tests;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]

@@ -1,16 +1,37 @@
-//! One limit's pace: GCRA, and a count of what left of late, for requests that weigh more than one.
+//! One limit's pace: GCRA with a burst, and a count of what left of late, for requests that weigh more than one.
+//!
+//! A bucket that rested runs ahead of its pace by a credit of time `c`. As long as it holds one, and for a window after, two
+//! requests are `(w + c) / q` apart instead of `w / q`: of `n` requests within a window `w` that begins with a credit of `c`,
+//! `(n - 1) (w + c) / q < w + c`, so `n` is at most the quota `q`, wherever the window begins. Without rest there is no credit,
+//! and the pace is the whole quota.
 
 use std::time::{Duration, Instant};
 
 use super::Limit;
+use super::credit::Held;
 use super::limit::LATE;
 
 /// When the next request is due.
 #[derive(Debug)]
 pub(super) struct Pace {
     pub(super) limit: Limit,
+    /// How many want it kept; without any it is only remembered.
+    claims: u32,
+    window: Duration,
+    credit: Duration,
+    /// How long before it is due a request may leave.
+    slack: Duration,
+    /// The most credit of late; `None` before the first.
+    held: Option<Box<Held>>,
+    most: Duration,
+    /// Time between two requests, as long as no more credit is held.
     spacing: Duration,
+    /// What the last charge took, unless it was undone.
+    charged: Option<Duration>,
+    /// When a bucket without credit would let the next one leave.
     due: Option<Instant>,
+    /// Since when one request was due after the other without a rest.
+    busy_since: Option<Instant>,
     /// By how much the pace was put off of late, and until when that holds.
     put_off: Option<(Duration, Instant)>,
     /// Kept from the first heavy request on: the pace alone bounds every window that ends with a light one.
@@ -30,12 +51,49 @@ const SLOTS: usize = 32;
 
 impl Pace {
     pub(super) fn new(limit: Limit) -> Self {
-        Self { limit, spacing: limit.spacing(), due: None, put_off: None, log: None }
+        let (window, credit, spacing) = (limit.window(), limit.credit(), limit.spacing());
+        let slack = LATE + credit;
+        let (held, due, busy_since, put_off, log) = (None, None, None, None, None);
+        Self {
+            limit,
+            claims: 1,
+            window,
+            credit,
+            slack,
+            held,
+            most: Duration::ZERO,
+            spacing,
+            charged: None,
+            due,
+            busy_since,
+            put_off,
+            log,
+        }
     }
 
-    /// A stricter limit over the same period.
-    pub(super) fn tighten(&mut self, limit: Limit) {
-        (self.limit, self.spacing) = (limit, limit.spacing());
+    /// Without a burst: for a share of a limit whose other parts know nothing of it.
+    pub(super) fn even(limit: Limit) -> Self {
+        Self { credit: Duration::ZERO, slack: LATE, ..Self::new(limit) }
+    }
+
+    /// One more wants it kept.
+    pub(super) fn claim(&mut self) {
+        self.claims = self.claims.saturating_add(1);
+    }
+
+    /// One less wants it kept.
+    pub(super) fn release(&mut self) {
+        self.claims = self.claims.saturating_sub(1);
+    }
+
+    /// Whether anybody wants it kept.
+    pub(super) fn is_claimed(&self) -> bool {
+        self.claims > 0
+    }
+
+    /// Takes in what left elsewhere under the same limit: whatever is due later counts.
+    pub(super) fn absorb(&mut self, other: &Self) {
+        self.due = self.due.max(other.due);
     }
 
     /// Whether nothing that left counts any more.
@@ -44,32 +102,72 @@ impl Pace {
         self.due.is_none_or(|due| due + counted <= now)
     }
 
+    /// Whether it never allows so many at once.
+    pub(super) fn is_too_heavy(&self, weight: u32) -> bool {
+        self.is_claimed() && self.limit.count < weight
+    }
+
+    /// Whether a request of this weight may leave now.
+    pub(super) fn allows(&self, weight: u32, now: Instant) -> bool {
+        if weight > 1 {
+            return self.wait(weight, now).is_zero();
+        }
+        self.due.is_none_or(|due| due <= now + self.slack) || !self.is_claimed()
+    }
+
     /// Time until a request of this weight may leave.
     pub(super) fn wait(&self, weight: u32, now: Instant) -> Duration {
         let pace = self.estimate(0, now);
         match &self.log {
-            _ if weight <= 1 => pace,
+            _ if weight <= 1 || !self.is_claimed() => pace,
+            _ if self.limit.count < weight => Duration::MAX,
             Some(log) => pace.max(log.wait(weight, self.limit.count, now)),
             // What left before the first heavy one was not counted: as much room as it needs has to have stayed free.
             None => self.due.map_or(Duration::ZERO, |due| {
-                (due + self.spacing.saturating_mul(weight - 1)).saturating_duration_since(now)
+                (due + self.spacing.saturating_mul(weight - 1))
+                    .saturating_duration_since(now)
+                    .saturating_sub(self.credit)
             }),
         }
     }
 
     /// Time until `ahead` others and one more have left.
     pub(super) fn estimate(&self, ahead: u32, now: Instant) -> Duration {
+        if !self.is_claimed() {
+            return Duration::ZERO;
+        }
         let due = self.due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now));
-        due.saturating_add(self.spacing.saturating_mul(ahead)).saturating_sub(LATE)
+        due.saturating_add(self.spacing.saturating_mul(ahead)).saturating_sub(self.slack)
     }
 
     pub(super) fn charge(&mut self, weight: u32, now: Instant) {
-        let from = self.due.map_or(now, |due| due.max(now));
-        self.due = from.checked_add(self.spacing.saturating_mul(weight));
+        let from = match self.due {
+            Some(due) if due > now => due,
+            _ => {
+                self.busy_since = Some(now);
+                now
+            }
+        };
+        if !self.credit.is_zero() {
+            let credit = self.credit.saturating_sub(from - now);
+            let held = self.held.get_or_insert_with(|| Box::new(Held::new(now)));
+            let most = held.note(credit, now, self.window);
+            if most != self.most {
+                self.most = most;
+                self.spacing = self.window.saturating_add(most) / self.limit.count.max(1);
+            }
+        }
+        let charged = if weight == 1 { self.spacing } else { self.spacing.saturating_mul(weight) };
+        (self.charged, self.due) = (Some(charged), from.checked_add(charged));
+        if !self.is_claimed() {
+            // Whoever wants it again waits for what a whole window may have seen, not for all that left meanwhile.
+            let latest = now.checked_add(self.window.saturating_add(self.credit));
+            self.due = self.due.min(latest);
+        }
         if let Some(log) = &mut self.log {
             log.add(weight, now);
         } else if weight > 1 {
-            let mut log = Log::new(now, self.spacing.saturating_mul(self.limit.count));
+            let mut log = Log::new(now, self.window);
             // The rest of the period may have been used.
             log.add(self.limit.count.max(weight), now);
             self.log = Some(Box::new(log));
@@ -94,13 +192,15 @@ impl Pace {
         self.put_off = now.checked_add(self.limit.period).map(|until| (before + further, until));
     }
 
-    /// Takes one charge back. The last one is undone exactly; an older one only where the next is due later than now even
-    /// so, since others have used the time that it stood for.
-    pub(super) fn undo(&mut self, weight: u32, last: bool, now: Instant) {
-        let spent = self.spacing.saturating_mul(weight);
-        let Some(earlier) = self.due.and_then(|due| due.checked_sub(spent)) else { return };
-        if last || earlier > now {
-            self.due = Some(earlier);
+    /// Takes one charge back, made at `at`. The last one is undone exactly; an older one only where the next is due later than
+    /// now even so, and no rest lies between, since others have used the time that it stood for.
+    pub(super) fn undo(&mut self, weight: u32, at: Instant, last: bool, now: Instant) {
+        // Never more than was charged: the least where that is not known any more.
+        let least = (self.window / self.limit.count.max(1)).saturating_mul(weight);
+        let charged = self.charged.filter(|_| last).unwrap_or(least);
+        let Some(earlier) = self.due.and_then(|due| due.checked_sub(charged)) else { return };
+        if last || (earlier > now && self.busy_since.is_none_or(|since| since <= at)) {
+            (self.charged, self.due) = (None, Some(earlier));
         }
         if let Some(log) = self.log.as_mut().filter(|_| last) {
             log.take_back(weight);

@@ -1,66 +1,22 @@
 //! The line in front of the buckets, across threads and runtimes: each class first come, first served.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::ask::Ask;
-use super::bucket::Charge;
+use super::ask::{Ask, Lane};
 use super::host::{Entry, Host};
 use super::lease::{Answer, Leases, Places, Spare, Want};
 use super::line::{Line, Turn};
 use super::refusals::Refusals;
+use super::turns::{Decision, Grant, Refusal, Ticket};
 use super::{Bucket, Limit};
 use crate::fork::{Held, Lock, epoch};
 use crate::headers::Quota;
 
-/// Permission to send one request.
-#[derive(Debug)]
-pub struct Grant {
-    pub(super) common: Charge,
-    pub(super) lane: Option<(Arc<str>, Charge)>,
-    probe: bool,
-}
-
-/// A place in the line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ticket {
-    pub(super) number: u64,
-    /// The queue that it stands in, and its class there.
-    pub(super) queue: Option<Arc<str>>,
-    pub(super) waiter: super::waiters::Terms,
-}
-
-/// What a waiter does next.
-#[derive(Debug)]
-pub enum Decision {
-    /// It may send.
-    Grant(Grant),
-    /// Its turn is next, and it sleeps this long.
-    Wait(Duration),
-    /// Others come first; it will be woken.
-    Behind,
-    /// It need not wait any longer.
-    Refuse(Refusal),
-}
-
 /// Shortest sleep of whose turn is next: timers step in milliseconds, and a shorter one would spin.
 const TIMER_STEP: Duration = Duration::from_millis(1);
-
-/// Why a waiter may not join, or not stay.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// Too many wait already.
-    QueueFull,
-    /// The wait would be longer than the caller accepts.
-    TooLong(Duration),
-    /// What the API said asks for a longer wait than the caller's patience.
-    Told(Duration),
-    /// No limit ever allows so heavy a request.
-    TooHeavy,
-    /// The host's circuit is open for so long.
-    Open(Duration),
-}
 
 /// Buckets and their line, shared by all clients with the same key.
 #[derive(Debug)]
@@ -68,16 +24,18 @@ pub struct Shared {
     line: Lock<Line>,
     host: Option<Arc<Host>>,
     refusals: Lock<Refusals>,
+    /// What the host knows it by.
+    number: u64,
 }
+
+/// Lines made so far.
+static LINES: AtomicU64 = AtomicU64::new(0);
 
 impl Shared {
     /// A line of at most `max_queue` before a new bucket.
     pub fn new(limits: &[Limit], max_queue: usize) -> Self {
-        Self {
-            line: Lock::new(Line::new(Bucket::new(limits), max_queue, epoch())),
-            host: None,
-            refusals: Lock::default(),
-        }
+        let line = Lock::new(Line::new(Bucket::new(limits), max_queue, epoch()));
+        Self { line, host: None, refusals: Lock::default(), number: LINES.fetch_add(1, Ordering::Relaxed) }
     }
 
     /// As [`Shared::new`], before a host whose health counts too.
@@ -87,14 +45,16 @@ impl Shared {
 
     fn line(&self) -> Held<'_, Line> {
         let mut line = self.line.lock();
-        if line.epoch != epoch() {
-            // The child of a fork: whoever waited here stayed in the parent.
-            line.abandon(epoch());
-            if let Some(host) = &self.host {
-                host.abandon();
-            }
+        if line.epoch == epoch() {
+            return line;
         }
-        line
+        // The child of a fork: whoever waited here stayed in the parent.
+        line.abandon(epoch());
+        let Some(host) = &self.host else { return line };
+        // One lock at a time.
+        drop(line);
+        host.abandon();
+        self.line.lock()
     }
 
     /// What it remembers of refusals.
@@ -129,6 +89,17 @@ impl Shared {
         }
     }
 
+    /// A place at once that counts as used, when nobody waits and the buckets allow it: for what is no request.
+    pub fn take_place(&self, ask: &Ask<'_>, now: Instant) -> bool {
+        if self.host.is_some() {
+            return self.try_acquire(ask, now).map(|grant| self.fail(grant, now)).is_some();
+        }
+        let mut line = self.line();
+        let Some((common, lane)) = (if line.is_empty() { line.take(ask, now) } else { None }) else { return false };
+        line.each(Grant { common, lane, probe: false }, now, |bucket, charge| bucket.fail(charge));
+        true
+    }
+
     /// Joins the line.
     ///
     /// # Errors
@@ -150,12 +121,12 @@ impl Shared {
             let mut line = self.line();
             let turn = line.turn(ticket, matches!(entry, Entry::Open { .. }), now);
             let unused = match &turn {
-                Turn::Grant(..) => line.remove(ticket),
+                Turn::Grant(..) => line.remove(ticket, now),
                 _ => line.remember(ticket, &waker),
             };
             let next = match &turn {
                 Turn::Grant(..) | Turn::Behind => line.next_waker(ticket, now),
-                Turn::Wait(_) | Turn::Refuse(_) => None,
+                Turn::Wait(_) | Turn::Ask(_) | Turn::Refuse(_) => None,
             };
             (turn, unused, next)
         };
@@ -167,13 +138,14 @@ impl Shared {
             }
             (Turn::Wait(wait), Entry::Full) if wait.is_zero() => {
                 if let Some(host) = &self.host {
-                    host.wait(waker);
+                    host.wait(self.number, waker);
                 }
                 Decision::Behind
             }
             (Turn::Refuse(refusal), _) => Decision::Refuse(refusal),
-            (Turn::Wait(_), Entry::Shut(wait)) => Decision::Refuse(Refusal::Open(wait)),
+            (Turn::Wait(_) | Turn::Ask(_), Entry::Shut(wait)) => Decision::Refuse(Refusal::Open(wait)),
             (Turn::Wait(wait), _) => Decision::Wait(wait.max(TIMER_STEP)),
+            (Turn::Ask(wait), _) => Decision::Ask(wait),
             (_, _) => Decision::Behind,
         };
         if let Entry::Open { probe } = entry {
@@ -185,12 +157,15 @@ impl Shared {
 
     /// Leaves the line. Costs nobody anything.
     pub fn leave(&self, ticket: &Ticket, now: Instant) {
-        let (unused, next) = {
+        let (left, next) = {
             let mut line = self.line();
-            let left = line.remove(ticket);
-            (left, line.next_waker(ticket, now))
+            let left = line.remove(ticket, now);
+            (left, line.first_waker(now))
         };
-        drop(unused);
+        // Whoever is first now writes itself down at the host, if that has no room.
+        let at_host = self.host.as_ref().and_then(|host| host.forget_waiter(self.number));
+        drop(left);
+        wake(at_host);
         wake(next);
     }
 
@@ -203,13 +178,13 @@ impl Shared {
                 leases.give_back(place.0, place.1);
             }
         });
-        self.change(now, |line| line.each(grant, |bucket, charge| bucket.give_back(charge, now)));
+        self.change(now, |line| line.each(grant, now, |bucket, charge| bucket.give_back(charge, now)));
     }
 
     /// Ends a grant whose request brought no answer.
     pub fn fail(&self, grant: Grant, now: Instant) {
         self.leave_host(grant.probe);
-        self.change(now, |line| line.each(grant, |bucket, charge| bucket.fail(charge)));
+        self.change(now, |line| line.each(grant, now, |bucket, charge| bucket.fail(charge)));
     }
 
     /// A request left so much later than it was granted, since it had to wait for a connection: those behind it must not catch
@@ -221,13 +196,22 @@ impl Shared {
     /// Ends a grant with what its answer's headers say. The host's health is reported by whoever read the answer.
     pub fn settle(&self, grant: Grant, quotas: &[Quota], now: Instant) {
         self.leave_host(false);
-        self.change(now, |line| line.settle(grant, quotas, now));
+        self.change(now, |line| line.settle(grant, quotas, None, now));
+    }
+
+    /// As [`Shared::settle`], when the answer says that this lane counts against the bucket of this name.
+    pub fn settle_named(&self, grant: Grant, quotas: &[Quota], lane: Lane<'_>, bucket: &str, now: Instant) {
+        self.leave_host(false);
+        self.change(now, |line| {
+            line.name_lane(lane, bucket, now);
+            line.settle(grant, quotas, Some(bucket), now);
+        });
     }
 
     /// Takes in quotas that an answer's body told of.
-    pub fn learn(&self, lane: Option<&str>, quotas: &[Quota], now: Instant) {
+    pub fn learn(&self, lane: Option<Lane<'_>>, quotas: &[Quota], now: Instant) {
         if !quotas.is_empty() {
-            self.change(now, |line| line.told(lane).learn(now, quotas, now));
+            self.change(now, |line| line.learn(lane, quotas, now));
         }
     }
 
@@ -238,16 +222,24 @@ impl Shared {
         (line.lanes_tell, line.first_alone) = (true, first_alone);
     }
 
-    /// The API says that a lane counts against this bucket, maybe with other lanes.
-    pub fn name_lane(&self, lane: &str, bucket: &str) {
-        self.line().name_lane(lane, bucket);
+    /// Keeps limits for all, and for each lane whose name begins so, until they are released as often: clients that share a
+    /// line obey the limits of all of them.
+    pub fn claim(&self, limits: &[Limit], of_lanes: &[(&'static str, Limit)], now: Instant) {
+        let mut line = self.line();
+        line.common.claim(limits);
+        for (beginning, limit) in of_lanes {
+            line.claim_lanes(beginning, std::slice::from_ref(limit), now);
+        }
     }
 
-    /// Limits of each lane by itself, if its name begins so.
-    pub fn narrow(&self, beginning: &'static str, limits: &[Limit]) {
-        if !limits.is_empty() {
-            self.line().narrow(beginning, limits);
-        }
+    /// One of those who claimed these limits is gone.
+    pub fn release(&self, limits: &[Limit], of_lanes: &[(&'static str, Limit)], now: Instant) {
+        self.change(now, |line| {
+            line.common.release(limits, now);
+            for (beginning, limit) in of_lanes {
+                line.release_lanes(beginning, std::slice::from_ref(limit), now);
+            }
+        });
     }
 
     /// Nothing leaves before `until`. Whose turn is next is woken, since it may not want to wait that long.
@@ -256,15 +248,15 @@ impl Shared {
     }
 
     /// Nothing of a lane leaves before `until`.
-    pub fn block_lane(&self, lane: &str, until: Instant) {
-        self.block(Some(lane), until);
+    pub fn block_lane(&self, lane: Lane<'_>, until: Instant, now: Instant) {
+        self.block(Some((lane, now)), until);
     }
 
-    fn block(&self, lane: Option<&str>, until: Instant) {
+    fn block(&self, lane: Option<(Lane<'_>, Instant)>, until: Instant) {
         let wakers = {
             let mut line = self.line();
             match lane {
-                Some(lane) => line.lane_bucket(lane).block(until),
+                Some((lane, now)) => line.block_lane(lane, until, now),
                 None => line.common.block(until),
             }
             line.head_wakers()
@@ -287,7 +279,7 @@ impl Shared {
     /// The store answered a question.
     pub fn answered(&self, answer: &Answer, now: Instant) {
         for (lane, wait) in &answer.blocked {
-            self.block_lane(lane, now + *wait);
+            self.block_lane(lane.as_str().into(), now + *wait, now);
         }
         self.change(now, |line| {
             if let Places::Blocked(wait) = answer.places {
@@ -325,9 +317,9 @@ impl Shared {
         self.line().leases.as_ref().map(|leases| leases.is_shared())
     }
 
-    /// Adds limits: clients that share a bucket obey the limits of all of them.
-    pub fn tighten(&self, limits: &[Limit]) {
-        self.line().common.tighten(limits);
+    /// Whether no limit ever allows so many at once.
+    pub fn is_too_heavy(&self, ask: &Ask<'_>, now: Instant) -> bool {
+        self.line().is_too_heavy(ask, now)
     }
 
     /// How many wait.

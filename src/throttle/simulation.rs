@@ -38,41 +38,48 @@ enum Tells {
 struct Server {
     counting: Counting,
     tells: Tells,
-    quota: usize,
-    window: u64,
-    /// Requests let in, and the refused ones.
-    let_in: VecDeque<u64>,
+    /// So many requests in so long a window, all of them at once.
+    limits: Vec<(usize, u64)>,
+    /// Requests let in, by limit, and the refused ones.
+    let_in: Vec<VecDeque<u64>>,
     refused: u32,
 }
 
 impl Server {
     fn answer(&mut self, now: u64) -> (bool, Vec<Quota>, u64) {
-        let begin = match self.counting {
-            Counting::Fixed => now / self.window * self.window,
-            Counting::Sliding => (now + 1).saturating_sub(self.window),
+        let begin = |window: u64| match self.counting {
+            Counting::Fixed => now / window * window,
+            Counting::Sliding => (now + 1).saturating_sub(window),
         };
-        while self.let_in.front().is_some_and(|at| *at < begin) {
-            self.let_in.pop_front();
+        for ((_, window), let_in) in self.limits.iter().zip(&mut self.let_in) {
+            while let_in.front().is_some_and(|at| *at < begin(*window)) {
+                let_in.pop_front();
+            }
         }
-        let good = self.let_in.len() < self.quota;
+        let good = self.limits.iter().zip(&self.let_in).all(|((quota, _), let_in)| let_in.len() < *quota);
         if good {
-            self.let_in.push_back(now);
+            self.let_in.iter_mut().for_each(|let_in| let_in.push_back(now));
         } else {
             self.refused += 1;
         }
-        let reset = match self.counting {
-            Counting::Fixed => begin + self.window - now,
-            Counting::Sliding => self.let_in.front().map_or(0, |at| at + self.window - now),
-        };
-        let remaining = (self.quota - self.let_in.len()) as u64;
-        let reset_s = Duration::from_secs(reset.div_ceil(SECOND));
-        let quota = |limit| Quota { name: None, limit, remaining, reset: Some(reset_s), window: None };
+        // It tells of its first limit, and has those wait whom it refuses until the fullest has room.
+        let told = self.limits.iter().zip(&self.let_in).map(|((quota, window), let_in)| {
+            let reset = match self.counting {
+                Counting::Fixed => begin(*window) + window - now,
+                Counting::Sliding => let_in.front().map_or(0, |at| at + window - now),
+            };
+            (*quota as u64, (quota - let_in.len()) as u64, Duration::from_secs(reset.div_ceil(SECOND)))
+        });
+        let told: Vec<_> = told.collect();
+        let wait = told.iter().filter(|told| told.1 == 0).map(|told| told.2).max().unwrap_or_default();
+        let (limit, remaining, reset) = told[0];
+        let quota = |limit| Quota { name: None, limit, remaining, reset: Some(reset), window: None };
         let quotas = match self.tells {
             Tells::Nothing => vec![],
-            Tells::Quota => vec![quota(Some(self.quota as u64))],
+            Tells::Quota => vec![quota(Some(limit))],
             Tells::Remaining => vec![quota(None)],
         };
-        (good, quotas, reset_s.as_micros() as u64)
+        (good, quotas, wait.as_micros() as u64)
     }
 }
 
@@ -107,7 +114,19 @@ struct Run {
 }
 
 /// Sends `requests` from `workers`, each repeating what was refused after the server's wait.
-fn run(limits: &[&str], mut server: Server, workers: usize, requests: usize, seed: u64) -> Run {
+fn run(limits: &[&str], server: Server, workers: usize, requests: usize, seed: u64) -> Run {
+    run_with_rests(limits, server, workers, requests, seed, (usize::MAX, 0))
+}
+
+/// As [`run`]; after every so many requests nobody asks for so long.
+fn run_with_rests(
+    limits: &[&str],
+    mut server: Server,
+    workers: usize,
+    requests: usize,
+    seed: u64,
+    rests: (usize, u64),
+) -> Run {
     let limits: Vec<Limit> = limits.iter().map(|text| Limit::parse(text).unwrap()).collect();
     let shared = Shared::new(&limits, 10_000);
     let start = Instant::now();
@@ -127,7 +146,7 @@ fn run(limits: &[&str], mut server: Server, workers: usize, requests: usize, see
     for worker in 0..workers {
         push(&mut events, 0, worker, Step::Ask);
     }
-    let (mut begun, mut done, mut now) = (0, 0, 0);
+    let (mut begun, mut done, mut now, mut rested) = (0, 0, 0, 0);
     let mut line: VecDeque<usize> = VecDeque::new();
     let mut result = Run { refused: 0, finish_s: 0.0, inversions: 0, grants: vec![0; workers] };
     while done < requests {
@@ -135,6 +154,7 @@ fn run(limits: &[&str], mut server: Server, workers: usize, requests: usize, see
         now = time;
         match step {
             Step::Ask if begun == requests => {}
+            Step::Ask if now < rested => push(&mut events, rested, worker, Step::Ask),
             Step::Ask => {
                 begun += 1;
                 tickets[worker] = Some(shared.join(&Ask::default(), at(now), Duration::from_secs(1_000_000)).unwrap());
@@ -157,7 +177,7 @@ fn run(limits: &[&str], mut server: Server, workers: usize, requests: usize, see
                         let end = (now + wait.as_micros() as u64).div_ceil(MILLI) * MILLI + flight() % MILLI;
                         push(&mut events, end, worker, Step::Timer);
                     }
-                    Decision::Behind | Decision::Refuse(_) => {}
+                    Decision::Ask(_) | Decision::Behind | Decision::Refuse(_) => {}
                 }
             }
             Step::Arrive => {
@@ -171,6 +191,9 @@ fn run(limits: &[&str], mut server: Server, workers: usize, requests: usize, see
                 shared.settle(grant, &quotas, at(now));
                 if good {
                     done += 1;
+                    if done % rests.0 == 0 {
+                        rested = now + rests.1;
+                    }
                     push(&mut events, now, worker, Step::Ask);
                 } else {
                     shared.block_until(at(now + reset));
@@ -191,7 +214,13 @@ fn run(limits: &[&str], mut server: Server, workers: usize, requests: usize, see
 }
 
 fn server(counting: Counting, tells: Tells, quota: usize, window_s: u64) -> Server {
-    Server { counting, tells, quota, window: window_s * SECOND, let_in: VecDeque::new(), refused: 0 }
+    several(counting, tells, &[(quota, window_s)])
+}
+
+fn several(counting: Counting, tells: Tells, limits: &[(usize, u64)]) -> Server {
+    let let_in = vec![VecDeque::new(); limits.len()];
+    let limits = limits.iter().map(|(quota, window_s)| (*quota, window_s * SECOND)).collect();
+    Server { counting, tells, limits, let_in, refused: 0 }
 }
 
 const ALL: [Tells; 3] = [Tells::Nothing, Tells::Quota, Tells::Remaining];
@@ -237,4 +266,44 @@ fn a_burst_into_an_unknown_quota_is_refused_once() {
 fn a_sliding_window_that_tells_its_quota_refuses_nobody_at_the_known_rate() {
     let run = run(&["10/s"], server(Counting::Sliding, Tells::Quota, 10, 1), 50, 500, 7);
     assert_eq!((run.refused, run.inversions), (0, 0));
+}
+
+#[test]
+fn a_burst_after_a_rest_fits_into_every_window() {
+    for counting in [Counting::Fixed, Counting::Sliding] {
+        for (limit, quota, window) in [("100/m", 100, 60), ("50/5s", 50, 5), ("600/m", 600, 60)] {
+            for seed in 0..3 {
+                let server = server(counting, Tells::Nothing, quota, window);
+                let rests = (quota * 3 / 2, window * SECOND / 2);
+                let run = run_with_rests(&[limit], server, 50, quota * 10, seed, rests);
+                assert_eq!((run.refused, run.inversions), (0, 0), "{limit} {seed}");
+                // Six rests of half a window.
+                let ideal = window as f64 * (10.0 + 6.0 * 0.5);
+                assert!(run.finish_s <= ideal * 1.02, "{limit} {seed}: {} of {ideal}", run.finish_s);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_burst_costs_no_rate_in_the_long_run() {
+    for counting in [Counting::Fixed, Counting::Sliding] {
+        let run = run(&["100/m"], server(counting, Tells::Nothing, 100, 60), 50, 2000, 7);
+        assert_eq!((run.refused, run.inversions), (0, 0));
+        assert!(run.finish_s <= 1200.0 * 1.02, "{}", run.finish_s);
+    }
+}
+
+#[test]
+fn several_limits_hold_together_and_each_of_them_applies() {
+    for counting in [Counting::Fixed, Counting::Sliding] {
+        for seed in 0..3 {
+            let server = several(counting, Tells::Nothing, &[(5, 1), (120, 60)]);
+            let run = run(&["5/s", "120/m"], server, 50, 600, seed);
+            assert_eq!((run.refused, run.inversions), (0, 0));
+            assert!(run.finish_s <= 300.0 * 1.02, "{}", run.finish_s);
+        }
+        let run = run(&["5/s", "120/m"], several(counting, Tells::Nothing, &[(5, 1), (120, 60)]), 5, 12, 7);
+        assert!(run.finish_s <= 11.0 / 5.0 * 1.1, "the first twelve leave at 5/s: {}", run.finish_s);
+    }
 }

@@ -195,7 +195,8 @@ fn a_block_stops_everybody_and_is_never_shortened() {
 #[test]
 fn equal_keys_share_one_bucket() {
     let limits = [Limit::parse("1/m").unwrap()];
-    let (a, b) = (Registry::get_or_create("t|1", &limits, 9, None), Registry::get_or_create("t|1", &[], 9, None));
+    let (a, b) = (Registry::get_or_create("t|1", 9, None), Registry::get_or_create("t|1", 9, None));
+    a.claim(&limits, &[], Instant::now());
     assert!(a.try_acquire(&ASK, Instant::now()).is_some());
     assert!(b.try_acquire(&ASK, Instant::now()).is_none());
 }

@@ -59,6 +59,16 @@ impl Window {
         self.name.as_ref() == name
     }
 
+    /// Whether another one is about the same limit.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+
+    /// Whether it has ended, and nobody has looked since.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.resets <= now
+    }
+
     /// Time until a request may leave while `in_flight` others are under way.
     pub(super) fn wait(&self, in_flight: u64, now: Instant) -> Duration {
         if self.remaining > in_flight { Duration::ZERO } else { self.resets.saturating_duration_since(now) }

@@ -161,7 +161,7 @@ def test_a_heavy_call_counts_as_several(face, api):
     client.get("/x", weight=4)
     client.get("/x")
     one, two = api.gaps("/x")
-    assert one >= 0.19
+    assert one >= 0.14
     with pytest.raises(ValueError, match="weight"):
         client.get("/x", weight=0)
     with pytest.raises(ValueError, match="weight"):
@@ -225,7 +225,8 @@ class TestThrottleAlone:
         begun = time.monotonic()
         for _ in range(4):
             pace.acquire()
-        assert time.monotonic() - begun >= 0.14
+        # Two at once, after a rest.
+        assert time.monotonic() - begun >= 0.09
         assert pace.try_acquire() is False
 
     def test_equal_keys_share_a_pace(self):
@@ -295,7 +296,7 @@ class TestThrottleAlone:
         for worker in threads:
             worker.join()
         assert len(done) == 20
-        assert max(done) - min(done) >= 0.36
+        assert max(done) - min(done) >= 0.3
 
     @pytest.mark.parametrize(
         "options", [{"per": "user"}, {"dialect": "klingon"}, {"max_wait": -1}, {"limits": "5"}], ids=str

@@ -41,9 +41,14 @@ def test_both_faces_have_the_same_methods_and_signatures():
     assert inspect.iscoroutinefunction(botsec.AsyncClient.get)
 
 
-def test_ctrl_c_interrupts_a_waiting_call(authority, hostile):
+@pytest.mark.parametrize("before", ["", "with botsec.testing.FakeClock() as clock: clock.advance(3600)"])
+def test_ctrl_c_interrupts_a_waiting_call(authority, hostile, before):
     server = hostile(acts.stalls())
-    body = """
+    body = f"""
+import botsec.testing
+{before}
+"""
+    body += """
 # A shell that starts tests in the background leaves SIGINT ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 client = make()

@@ -212,7 +212,7 @@ def test_what_left_within_the_share_is_not_paid_back(own_redis):
 
 def test_what_left_without_a_limit_is_paid_back(own_redis):
     store = botsec.Redis(own_redis.url, on_failure="fail_open")
-    pace = botsec.Throttle("600/m", key=key(), store=store, processes=1)
+    pace = botsec.Throttle("10/s", key=key(), store=store, processes=1)
     pace.acquire()
     own_redis.stop()
     for _ in range(20):

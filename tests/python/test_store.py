@@ -1,5 +1,6 @@
 """One quota for many processes, through a real Redis that hangs, dies, forgets and comes back."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -82,6 +83,36 @@ asyncio.run(main())
     assert [worker.wait(60) for worker in workers] == [0] * 4
     asked = redis.calls("evalsha") + redis.calls("eval") - before
     assert asked <= 0.3 * 400
+
+
+def test_a_burst_leaves_at_once_and_is_paid_for_within_its_window(redis):
+    pace = botsec.Throttle("100/s", key=key(), store=botsec.Redis(redis.url), processes=1)
+
+    async def take(count):
+        begun = time.monotonic()
+        await asyncio.gather(*(pace.acquire_async() for _ in range(count)))
+        return time.monotonic() - begun
+
+    async def main():
+        took = []
+        for _ in range(2):
+            took += [await take(10), await take(85)]
+            await asyncio.sleep(1)
+        return took
+
+    burst, rest, again, _ = asyncio.run(main())
+    # Ten at once; then the pace leaves a window its quota: 90 in the rest of a second.
+    assert burst < 0.08 and again < 0.08
+    assert 0.9 <= rest < 1.3
+
+
+def test_the_bursts_of_a_fleet_are_one(redis):
+    logs = run_workers(redis.url, "40/s", 2, 4)
+    times = sorted(at for log in logs for at in log)
+    most = max(sum(1 for at in times if first <= at < first + 1.0) for first in times)
+    # As above, grants are seen when a process wakes.
+    assert most <= 40 + 5
+    assert len(times) >= 2 * 40 * 0.9
 
 
 class TestFailure:

@@ -1,6 +1,7 @@
 """The clock and the scripted quotas that tests of bots use."""
 
 import asyncio
+import threading
 import time
 
 import botsec
@@ -87,6 +88,33 @@ def test_tasks_wait_in_order_on_a_clock_that_is_skipped(clock):
     asyncio.run(main())
     assert order == list(range(5))
     assert 240 <= clock.elapsed < 300
+
+
+@pytest.mark.parametrize("count", [50, 400])
+def test_many_tasks_take_as_long_on_a_clock_that_is_skipped_as_on_a_real_one(clock, count):
+    async def main():
+        pace = botsec.Throttle("10/s")
+        await asyncio.gather(*(pace.acquire_async() for _ in range(count)))
+
+    begun = time.monotonic()
+    asyncio.run(main())
+    # A second or less of real time goes by as well.
+    assert (count - 1) / 10 <= clock.elapsed <= (count - 1) / 10 * 1.025 + time.monotonic() - begun + 0.1
+
+
+def test_many_threads_do_too(clock):
+    pace = botsec.Throttle("10/s")
+
+    def work():
+        for _ in range(5):
+            pace.acquire()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 3.8 <= clock.elapsed <= 6
 
 
 def test_the_wall_clock_is_right_again_afterwards():

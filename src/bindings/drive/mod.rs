@@ -40,6 +40,7 @@ impl Sketch {
             attempts: 0,
             redirects: 0,
             store: None,
+            circuit: None,
             incident: None,
         })
     }

@@ -188,7 +188,7 @@ pub(in super::super) fn call(py: Python<'_>, core: &Core, prepared: Prepared) ->
         let tick = tick.get_or_insert_with(|| Box::pin(sleep(TICK)));
         let mut tick = main.then_some(tick.as_mut());
         if let Some(tick) = tick.as_mut().filter(|_| rest > TICK) {
-            tick.as_mut().reset((clock::now() + TICK).into());
+            tick.as_mut().reset(clock::on_timers(clock::now() + TICK).into());
         }
         drop(guard);
         let result = loop {
@@ -272,7 +272,7 @@ async fn step<F: Future>(
         }
         let Some(tick) = tick.as_mut() else { return Poll::Pending };
         ready!(tick.as_mut().poll(context));
-        tick.as_mut().reset((clock::now() + TICK).into());
+        tick.as_mut().reset(clock::on_timers(clock::now() + TICK).into());
         Poll::Ready(Step::Tick)
     })
     .await
