@@ -33,6 +33,8 @@ const FENCES: &[(&str, &str)] = &[
     ("jiter", "bindings"),
     ("rcgen", "bindings"),
     ("mimalloc", "bindings"),
+    ("zeroizing_alloc", "bindings"),
+    ("memmap2", "secret"),
     ("rustix", "bindings"),
     ("reqwest", "transport"),
     ("hyper", "transport"),

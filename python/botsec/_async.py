@@ -269,8 +269,9 @@ class AsyncClient(Base):
         self, url: str, dest: str | os.PathLike[str], *, progress: Progress | None = None, **options: Any
     ) -> Response:
         """Send a GET request and write its body to a file; as `Client.download`."""
-        from botsec._download import download_async
+        from botsec._download import check, download_async
 
+        check(progress)
         async with self.stream("GET", url, **options) as response:
             await download_async(response, dest, progress)
         return response
@@ -348,6 +349,10 @@ async def _run(core: _core.Client, *arguments: Any) -> Response:
         from botsec._loop import bridge
 
         _bridge = bridge
+    if core.asks_outside:
+        from botsec._outside import read_all
+
+        await read_all(core.secrets())
     call = core.start(_bridge(), *arguments)
     if call.has_helpers:
         from botsec._serve import serve

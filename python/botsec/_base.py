@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from typing import IO, Any, Literal, Self, TypeAlias
 
+    from _typeshed import ReadableBuffer
+
     from botsec._core import (
         ApiKey,
         AwsSigV4,
@@ -32,8 +34,8 @@ if TYPE_CHECKING:
 
     Scalar: TypeAlias = str | int | float | bool | Secret | None
     Params: TypeAlias = Mapping[str, Scalar | Sequence[Scalar]] | Sequence[tuple[str, Scalar]]
-    Headers: TypeAlias = Mapping[str, str | Secret]
-    Content: TypeAlias = bytes | bytearray | memoryview | str | IO[bytes] | Iterable[bytes] | AsyncIterable[bytes]
+    Headers: TypeAlias = Mapping[str, str | Secret] | Sequence[tuple[str, str | Secret]]
+    Content: TypeAlias = ReadableBuffer | str | IO[bytes] | Iterable[bytes] | AsyncIterable[bytes]
     Files: TypeAlias = Mapping[str, Any]
     Auth: TypeAlias = Bearer | Basic | ApiKey | PathToken | HmacSigner | HttpSignature | AwsSigV4 | Any | Sequence[Any]
     Check: TypeAlias = bool | Callable[[Response], object]
@@ -51,7 +53,7 @@ def secret(
     methods: Sequence[str] | None = None,
     paths: Sequence[str] | None = None,
     expires: datetime | float | None = None,
-    provider: SecretProvider | None = None,
+    provider: SecretProvider | Callable[[str], Any] | None = None,
     ttl: float | timedelta | None = None,
     max_stale: float | timedelta | None = None,
     scrub_env: bool = False,
@@ -60,15 +62,17 @@ def secret(
 
     Args:
         source: `"env:NAME"`, `"file:/run/secrets/name"`, or with `provider` a place in a manager: `"aws-sm:name"`,
-            `"gcp-sm:project/name"`, `"azure-kv:name"`, `"vault:mount/path?field=key"`.
+            `"gcp-sm:project/name"`, `"azure-kv:name"`, `"vault:mount/path?field=key"`; with a callable as provider
+            `"any-name:place"`.
         hosts: Hosts that it may be sent to, such as `["api.example.com"]`; the client's own origin unless given.
         methods: Methods of requests that may carry it, such as `["GET"]`.
         paths: Templates of paths that it may be sent to, such as `["/users/{id:int}"]`, below the client's base URL.
         expires: When it must not be used any more: a datetime with an offset, or seconds since 1970.
-        provider: The manager: `Aws`, `Gcp`, `Azure` or `Vault`.
+        provider: The manager: `Aws`, `Gcp`, `Azure` or `Vault`; or a callable, sync or async, that gets the source and
+            returns the value, or the value and its version's name. A `LookupError` from it says that it is gone.
         ttl: Seconds after which a manager's value is read again, in the background; 300 unless given.
-        max_stale: Seconds for which an old value serves on while its manager is out of reach; 3600 unless given. A manager
-            that refuses or has lost the secret ends it at once.
+        max_stale: Seconds for which an old value serves on while its manager is out of reach; 3600 unless given. A
+            manager that refuses or has lost the secret ends it at once.
         scrub_env: Remove the variable from this process's environment once it is read.
 
     Raises:
@@ -101,7 +105,7 @@ async def secret_async(
     methods: Sequence[str] | None = None,
     paths: Sequence[str] | None = None,
     expires: datetime | float | None = None,
-    provider: SecretProvider | None = None,
+    provider: SecretProvider | Callable[[str], Any] | None = None,
     ttl: float | timedelta | None = None,
     max_stale: float | timedelta | None = None,
     scrub_env: bool = False,
@@ -126,7 +130,9 @@ async def ready(loaded: Secret, *, again: bool = False) -> None:
     if loaded.is_rotating:
         # Imported with the first secret that is awaited, so that importing botsec does not import asyncio.
         from botsec._loop import bridge
+        from botsec._outside import read_all
 
+        await read_all([loaded], again)
         load = loaded._start(bridge(), again)
         try:
             await load.future
@@ -325,8 +331,8 @@ class Base:
         """Return counters: calls, failures, refusals, attempts, redirects, queued_s, and what is known of each host.
 
         `hosts` maps each host that was called to its circuit (`"closed"`, `"open"`, `"half_open"`), the requests under
-        way, the most that may be, and the calls that wait in the queue. `secrets` maps the client's secrets to their version
-        and to where they may go.
+        way, the most that may be, and the calls that wait in the queue. `secrets` maps the client's secrets to their
+        version and to where they may go.
         """
         return self._core.stats()
 

@@ -1,7 +1,6 @@
 """Writes a streamed body to a file: beside it first, in its place when it is complete."""
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
@@ -12,17 +11,33 @@ from botsec._core import Response
 Progress = Callable[[int, "int | None"], object]
 
 
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+"""How the file beside is opened: what exists already, another's file or link, is refused."""
+
+
 @contextmanager
 def _beside(dest: "str | os.PathLike[str]") -> "Iterator[IO[bytes]]":
     path = os.path.abspath(os.fspath(dest))
-    descriptor, temporary = tempfile.mkstemp(prefix=".botsec-", dir=os.path.dirname(path))
+    temporary = os.path.join(os.path.dirname(path), f".botsec-{os.urandom(8).hex()}")
+    old = _mode(path)
+    descriptor = os.open(temporary, _NEW, 0o666 if old is None else 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            if old is not None:
+                os.chmod(temporary, old)
             yield file
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def _mode(path: str) -> int | None:
+    """Who may do what with the file that is replaced. A new one gets what the umask leaves, as from `open`."""
+    try:
+        return os.stat(path).st_mode & 0o777
+    except OSError:
+        return None
 
 
 def _told(response: Response, progress: "Progress | None") -> "Callable[[int], object]":
@@ -40,6 +55,14 @@ def _told(response: Response, progress: "Progress | None") -> "Callable[[int], o
         progress(written, total)
 
     return tell
+
+
+def check(progress: "Progress | None") -> None:
+    """Refuse a `progress` that could not be told, before anything is sent."""
+    if progress is not None:
+        from botsec._upload import checked
+
+        checked(progress)
 
 
 def download(response: Response, dest: "str | os.PathLike[str]", progress: "Progress | None" = None) -> None:

@@ -12,17 +12,21 @@ async def serve(call: _core.PendingCall, bridge: _core.Bridge) -> Response:
     """Await `call` while its body and signers run beside it; their exceptions are the caller's."""
     loop = asyncio.get_running_loop()
     helpers: list[asyncio.Task[None]] = []
-    if call.body is not None:
-        helpers.append(loop.create_task(_pump(call, call.body, bridge)))
-    if call.has_signers:
-        helpers.append(loop.create_task(_sign(call, bridge)))
+    chunks: _Chunks | None = None
     try:
+        if call.body is not None:
+            chunks = _Chunks(call.body)
+            helpers.append(loop.create_task(_pump(call, chunks, bridge)))
+        if call.has_signers:
+            helpers.append(loop.create_task(_sign(call, bridge)))
         waiting: set[asyncio.Future[Any]] = {call.future, *helpers}
         while not call.future.done():
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 if task is not call.future:
                     task.result()
+        if chunks is not None:
+            await chunks.finish(call)
     except BaseException:
         call.cancel()
         raise
@@ -30,11 +34,12 @@ async def serve(call: _core.PendingCall, bridge: _core.Bridge) -> Response:
         for helper in helpers:
             helper.cancel()
         await asyncio.gather(*helpers, return_exceptions=True)
+        if chunks is not None:
+            await chunks.close()
     return call.finish()
 
 
-async def _pump(call: _core.PendingCall, body: Any, bridge: _core.Bridge) -> None:
-    chunks = _aiter(body)
+async def _pump(call: _core.PendingCall, chunks: "_Chunks", bridge: _core.Bridge) -> None:
     try:
         while True:
             room = call.room(bridge)
@@ -43,26 +48,57 @@ async def _pump(call: _core.PendingCall, body: Any, bridge: _core.Bridge) -> Non
             except BaseException:
                 room.cancel()
                 raise
-            try:
-                chunk = await anext(chunks)
-            except StopAsyncIteration:
+            if not room.is_free:
+                await chunks.finish(call)
                 return
+            try:
+                chunk = await chunks.next()
             except BaseException:
                 room.fail()
                 raise
-            if not room.put(chunk):
+            if chunk is _END or not room.put(chunk):
                 return
     finally:
         call.end_body()
 
 
-async def _aiter(body: Any) -> Any:
-    if hasattr(body, "__aiter__"):
-        async for chunk in body:
-            yield chunk
-    else:
-        for chunk in body:
-            yield chunk
+_END = object()
+
+
+class _Chunks:
+    """A body iterator of either kind."""
+
+    def __init__(self, body: Any) -> None:
+        self._is_async = hasattr(body, "__aiter__")
+        self._chunks: Any = aiter(body) if self._is_async else iter(body)
+        self._begun = self._finished = False
+
+    async def next(self) -> Any:
+        self._begun = True
+        return await anext(self._chunks, _END) if self._is_async else next(self._chunks, _END)
+
+    async def finish(self, call: _core.PendingCall) -> None:
+        """Let the iterator of a body that was taken whole come to its end: the connection asks for no more."""
+        if call.is_body_taken and not self._finished:
+            self._finished = True
+            await self.next()
+
+    async def close(self) -> None:
+        """Close a generator whose chunks nobody wants any more, so that its `finally` runs now, not at some later time.
+
+        One that was never asked is left to the caller, who may send it with another call.
+        """
+        close = getattr(self._chunks, "aclose" if self._is_async else "close", None)
+        if close is None or not self._begun:
+            return
+        try:
+            closing = close()
+            if inspect.isawaitable(closing):
+                await closing
+        except Exception as error:
+            # The call has its own result or exception already.
+            context = {"message": "the iterator of a request body could not be closed", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
 
 
 async def _sign(call: _core.PendingCall, bridge: _core.Bridge) -> None:

@@ -519,7 +519,7 @@ class Client(Base):
             timeout: Seconds for the whole call, waits and retries included, or a `Timeout`; None is the client's.
             max_response_bytes: Most decoded bytes of the body.
             check: True raises `StatusError` for a final status outside 200 to 299, False never, a callable decides on
-                the response.
+                the head of the response: its status and header fields, for the body is not there yet.
             idempotency_key: Sent as `Idempotency-Key` on every attempt, which makes retries of any method safe;
                 True makes one per call.
             priority: "interactive" goes first, "bulk" last, and nobody waits for ever.
@@ -534,7 +534,7 @@ class Client(Base):
             PolicyError: Route, host or address is not allowed. Nothing was sent.
             ThrottledError: The wait in the queue would be too long. Nothing was sent.
             TransportError: The exchange failed; `RequestTimeoutError` when no complete answer came in time.
-            StatusError: The status is not 200 to 299.
+            StatusError: The status is not 200 to 299, or `check` said no; the body is left unread.
         """
         # fmt: off
         return SyncStream(
@@ -549,19 +549,20 @@ class Client(Base):
         """Send a GET request and write its body to a file.
 
         The body goes to a temporary file beside `dest` and takes its place when it is complete; a failure leaves
-        `dest` as it was.
+        `dest` as it was. A new file has the mode that `open` would give it, one that is replaced keeps its own.
 
         Args:
             url: As for `get`.
             dest: The file's path.
             progress: Called with the bytes written so far and their total, None where that is not known.
-            **options: As for `stream`.
+            **options: As for `stream`; `check` decides before anything is written.
 
         Returns:
             The response, its body read.
         """
-        from botsec._download import download
+        from botsec._download import check, download
 
+        check(progress)
         with self.stream("GET", url, **options) as response:
             download(response, dest, progress)
         return response

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyString};
+use pyo3::types::{PyBool, PyBytes, PyMapping, PyString};
 use tokio::sync::{mpsc, oneshot};
 
 use super::auth::Proofs;
@@ -250,6 +250,9 @@ fn content(given: &Bound<'_, PyAny>) -> PyResult<BodyParts> {
         return Ok((Body::Text(Text::plain(bytes)), None, None));
     }
     let py = given.py();
+    if given.is_instance_of::<PyMapping>() {
+        return Err(wrong_type("`content` takes bytes, not a mapping: pass a form as `data` and JSON as `json`."));
+    }
     let (iterable, length) = if given.hasattr("read")? {
         let length = multipart::size(given)?;
         (py.import("botsec._upload")?.call_method1("chunks", (given, length))?, length)

@@ -14,7 +14,7 @@ use super::error::{Raise, raise, raise_failure};
 use super::pending::PendingCall;
 use super::response::Response;
 use super::secret::PySecret;
-use super::{log, options, secret, throttle};
+use super::{log, options, outside, secret, throttle};
 use crate::client::{Parts, Routes, Scope};
 use crate::error::{Code, Error};
 use crate::observe::Event;
@@ -138,7 +138,7 @@ impl Client {
             Driven::Outcome(outcome, driver) => match outcome.result {
                 Ok(response) if matches!(response.content, Content::Stream(..)) => {
                     let response = Response::sync_stream(response, driver, self.0.clone(), outcome.event);
-                    Py::new(py, response)
+                    finish_head(py, &self.0, response, check.as_ref())
                 }
                 Ok(response) => {
                     self.0.stack.push(driver);
@@ -230,6 +230,12 @@ impl Client {
         Ok(stats)
     }
 
+    /// Whether a callable brings one of them.
+    #[getter]
+    fn asks_outside(&self) -> bool {
+        outside::any(self.0.setup.auth.iter().flat_map(Auth::secrets))
+    }
+
     /// The secrets of the client's own proofs.
     fn secrets(&self) -> Vec<PySecret> {
         self.0.setup.auth.iter().flat_map(Auth::secrets).cloned().map(PySecret).collect()
@@ -266,6 +272,7 @@ impl Client {
         if self.0.setup.is_closed() {
             return Err(raise(py, &Error::new(Code::UsageClosed).saying("The client is closed.")));
         }
+        outside::read(py, self.0.setup.auth.iter().flat_map(Auth::secrets))?;
         Prepared::read(py, &self.0, given, stream).inspect_err(|raised| {
             // A refusal of ours ends the call, so it has its event; Python's own TypeError never became a call.
             let event = refusal(py, &self.0, given, raised);
@@ -311,8 +318,7 @@ pub(super) fn finish(
         log::emit(py, &event);
         return Ok(response);
     };
-    let verdict = check.bind(py).call1((response.clone_ref(py),)).and_then(|verdict| verdict.is_truthy());
-    match verdict {
+    match verdict(py, check, &response) {
         Ok(true) => {
             log::emit(py, &event);
             Ok(response)
@@ -332,4 +338,37 @@ pub(super) fn finish(
             Err(raised)
         }
     }
+}
+
+/// Runs `check=` on the head of a stream: one that is refused ends here, its body unread, with an event that says so.
+pub(super) fn finish_head(
+    py: Python<'_>,
+    core: &Core,
+    response: Response,
+    check: Option<&Py<PyAny>>,
+) -> PyResult<Py<Response>> {
+    let response = Py::new(py, response)?;
+    let Some(check) = check else { return Ok(response) };
+    match verdict(py, check, &response) {
+        Ok(true) => Ok(response),
+        Ok(false) => {
+            let error = response.get().refused_by_check(core);
+            response.get().end(py, Some(&error));
+            Err(super::error::raise_with(py, &error, response.into_any()))
+        }
+        Err(raised) => {
+            response.get().end(py, Some(&Error::new(Code::StatusCheck)));
+            Err(raised)
+        }
+    }
+}
+
+fn verdict(py: Python<'_>, check: &Py<PyAny>, response: &Py<Response>) -> PyResult<bool> {
+    let verdict = check.bind(py).call1((response.clone_ref(py),))?;
+    if verdict.hasattr("__await__")? {
+        // It would count as a yes. Closed, or Python warns of a coroutine that was never awaited.
+        let _ = verdict.call_method0("close");
+        return Err(super::error::wrong_type("`check` takes a function that decides at once, not an async one."));
+    }
+    verdict.is_truthy()
 }

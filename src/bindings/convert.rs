@@ -3,7 +3,9 @@
 use http::Method;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple};
+use pyo3::types::{
+    PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PyMemoryView, PyString, PyTuple,
+};
 
 use super::error::{wrong_type, wrong_value};
 use super::secret::PySecret;
@@ -214,12 +216,17 @@ pub(super) fn buffer(given: &Bound<'_, PyAny>) -> PyResult<Option<bytes::Bytes>>
     if let Ok(text) = given.cast::<PyString>() {
         return Ok(Some(self::text(text).into()));
     }
-    let kind = type_name(given);
-    if matches!(kind.as_str(), "bytearray" | "memoryview" | "array") {
-        let bytes = given.py().get_type::<PyBytes>().call1((given,))?;
-        return Ok(bytes.cast::<PyBytes>().ok().map(|bytes| bytes::Bytes::copy_from_slice(bytes.as_bytes())));
+    if let Ok(bytes) = given.cast::<PyByteArray>() {
+        return Ok(Some(bytes.to_vec().into()));
     }
-    Ok(None)
+    // A file that is a buffer too, such as a map of a large one, is read in pieces instead of copied.
+    if given.hasattr("read")? {
+        return Ok(None);
+    }
+    // Anything else with the buffer protocol: `memoryview`, `array.array`, and what other packages bring.
+    let Ok(view) = PyMemoryView::from(given) else { return Ok(None) };
+    let bytes = given.py().get_type::<PyBytes>().call1((view,))?;
+    Ok(bytes.cast::<PyBytes>().ok().map(|bytes| bytes::Bytes::copy_from_slice(bytes.as_bytes())))
 }
 
 /// A key that nobody had before: a UUID of version 4 (RFC 9562 §5.4).

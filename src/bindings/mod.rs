@@ -15,6 +15,7 @@ mod log;
 mod multipart;
 mod news;
 mod options;
+mod outside;
 mod pending;
 mod provider;
 mod proxy;
@@ -25,11 +26,14 @@ mod store;
 mod throttle;
 mod tls;
 
+use mimalloc::MiMalloc;
 use pyo3::prelude::*;
+use zeroizing_alloc::ZeroAlloc;
 
-/// mimalloc, because the system allocator made large downloads 2.6 times dearer (docs/decisions.md).
+/// mimalloc, because the system allocator made large downloads 2.6 times dearer; wiped as it is freed, because buffers of TLS,
+/// HTTP and JSON hold copies of secrets that nothing else wipes (docs/decisions.md).
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: ZeroAlloc<MiMalloc> = ZeroAlloc(MiMalloc);
 
 /// The native half of `botsec`. Private: import `botsec`.
 #[pymodule(gil_used = false)]

@@ -1,4 +1,4 @@
-//! `files=` as multipart/form-data (RFC 7578): small parts in memory, files above 1 MiB read while they are sent.
+//! `files=` as multipart/form-data (RFC 7578): small parts in memory; files above 1 MiB, and what is watched, read while sent.
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -60,7 +60,9 @@ pub(super) fn encode(files: &Bound<'_, PyAny>, data: Option<&Bound<'_, PyAny>>) 
 /// The form as pieces that Python reads one after the other.
 fn stream(py: Python<'_>, fields: &Text, parts: &[(String, Part)], boundary: &str, end: &str) -> PyResult<Form> {
     if fields.is_hidden() {
-        return Err(wrong_value("A Secret in `data` cannot be sent beside a file above 1 MiB; send it as a header."));
+        return Err(wrong_value(
+            "A Secret in `data` cannot be sent beside a file above 1 MiB, or with `progress`; send it as a header.",
+        ));
     }
     let pieces = PyList::empty(py);
     let mut length = Some(0_u64);
@@ -152,7 +154,9 @@ fn content(given: &Bound<'_, PyAny>) -> PyResult<Content> {
         return Err(wrong_type("A file in `files` must be opened in binary mode."));
     }
     let size = size(given)?;
-    if size.is_none_or(|size| size > SMALL) {
+    // What is watched is read while it is sent, or its progress would be that of the reading.
+    let watched = given.is_instance(&given.py().import("botsec._upload")?.getattr("Watched")?)?;
+    if watched || size.is_none_or(|size| size > SMALL) {
         return Ok(Content::File(given.clone().unbind(), size));
     }
     match given.call_method0("read")?.cast::<PyBytes>() {

@@ -10,7 +10,7 @@ use pyo3::types::PyBytes;
 use tokio::sync::mpsc;
 
 use super::call::{Prepared, Question, SignRequest};
-use super::client::{Core, finish};
+use super::client::{Core, finish, finish_head};
 use super::convert;
 use super::drive::background::{self, Pool};
 use super::drive::bridge::{Bridge, Ring};
@@ -22,7 +22,7 @@ use super::response::Response;
 use crate::error::Error;
 use crate::fork::Lock;
 use crate::pipeline::{Content, Outcome};
-use crate::validate::Feeder;
+use crate::validate::{Feeder, Room, Tally};
 
 /// A future with the task that will complete it.
 pub(super) struct Operation<T> {
@@ -95,6 +95,7 @@ pub(super) struct PendingCall {
     check: Option<Py<PyAny>>,
     told: Lock<bool>,
     body: Lock<Option<Feeder>>,
+    tally: Option<Tally>,
     iterable: Option<Py<PyAny>>,
     questions: Option<Arc<tokio::sync::Mutex<mpsc::Receiver<Question>>>>,
     signers: Vec<Arc<Py<PyAny>>>,
@@ -127,6 +128,7 @@ impl PendingCall {
             sketch,
             check,
             told: Lock::new(false),
+            tally: feeder.as_ref().map(|feeder| feeder.tally().clone()),
             body: Lock::new(feeder),
             iterable,
             questions,
@@ -183,7 +185,8 @@ impl PendingCall {
         let first = self.tell_once();
         match outcome.result {
             Ok(response) if matches!(response.content, Content::Stream(..)) => {
-                Py::new(py, Response::async_stream(response, self.pool.clone(), self.core.clone(), outcome.event))
+                let response = Response::async_stream(response, self.pool.clone(), self.core.clone(), outcome.event);
+                finish_head(py, &self.core, response, self.check.as_ref())
             }
             Ok(response) if first => {
                 self.pool.learn(response.version);
@@ -205,11 +208,17 @@ impl PendingCall {
         let feeder = self.body.lock().clone();
         Operation::spawn(py, bridge, async move {
             match feeder {
-                Some(feeder) => feeder.reserve_owned().await.ok(),
+                Some(feeder) => feeder.room().await,
                 None => None,
             }
         })
         .map(PendingRoom)
+    }
+
+    /// Whether the connection has taken the whole body, whose length was announced; it asks for no more then.
+    #[getter]
+    fn is_body_taken(&self) -> bool {
+        self.tally.as_ref().is_some_and(Tally::is_complete)
     }
 
     /// Say that the body is complete.
@@ -241,7 +250,7 @@ impl Drop for PendingCall {
 
 /// A place for one chunk of a request body.
 #[pyclass(frozen, module = "botsec._core")]
-pub(super) struct PendingRoom(Operation<Option<mpsc::OwnedPermit<Result<Bytes, ()>>>>);
+pub(super) struct PendingRoom(Operation<Option<Room>>);
 
 #[pymethods]
 impl PendingRoom {
@@ -254,6 +263,12 @@ impl PendingRoom {
     /// Stop waiting.
     fn cancel(&self) {
         drop(self.0.cancel());
+    }
+
+    /// Whether there is a place; without one the request wants no more.
+    #[getter]
+    fn is_free(&self) -> bool {
+        matches!(*self.0.slot.lock(), Some(Some(_)))
     }
 
     /// Put a chunk into the place; False when the request does not want it any more.

@@ -1,6 +1,5 @@
 //! `Response` in Python: lazily converted, its body bytes or a stream that is read either way.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,39 +9,29 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::client::Core;
-use super::drive::background::Pool;
 use super::drive::bridge::Bridge;
-use super::drive::stack::{self, Driver};
+use super::drive::stack;
 use super::error::{raise, raise_with, wrong_value};
-use super::flow::Flow;
+use super::flow::Body;
 use super::headers::Headers;
-use super::log;
 use super::pending::{Operation, PendingChunk};
 use crate::clock::Dice;
 use crate::error::{Code, Error};
 use crate::fork::Lock;
-use crate::observe::Event;
 use crate::pipeline::{Content, Response as Answer};
 use crate::transport::{Limits, Stream};
 
 /// An answer. Its text is untrusted: pass it through `botsec.escape` before showing it.
 #[pyclass(frozen, module = "botsec")]
 pub(super) struct Response {
-    answer: Answer,
-    body: Lock<Body>,
+    pub(super) answer: Answer,
+    pub(super) body: Lock<Body>,
     content: PyOnceLock<Py<PyBytes>>,
     headers: PyOnceLock<Py<Headers>>,
 }
 
-enum Body {
-    Read,
-    Sync(Box<Flow>, Option<Driver>),
-    Async(Arc<tokio::sync::Mutex<Box<Stream>>>, Box<Flow>, Arc<Pool>),
-    Ended,
-}
-
 impl Response {
-    fn new(mut answer: Answer, make: impl FnOnce(Box<Stream>, Limits) -> Body) -> Self {
+    pub(super) fn new(mut answer: Answer, make: impl FnOnce(Box<Stream>, Limits) -> Body) -> Self {
         let content = std::mem::replace(&mut answer.content, Content::Read(Bytes::new()));
         let body = match content {
             Content::Read(bytes) => {
@@ -59,21 +48,6 @@ impl Response {
         Self::new(answer, |_, _| Body::Ended)
     }
 
-    /// A stream that holds its driver until it ends.
-    pub(super) fn sync_stream(answer: Answer, driver: Driver, core: Arc<Core>, event: Event) -> Self {
-        Self::new(answer, |stream, limits| {
-            Body::Sync(Box::new(Flow::begin(Some(stream), limits, core, event)), Some(driver))
-        })
-    }
-
-    /// A stream on the background runtime.
-    pub(super) fn async_stream(answer: Answer, pool: Arc<Pool>, core: Arc<Core>, event: Event) -> Self {
-        Self::new(answer, |stream, limits| {
-            let flow = Box::new(Flow::begin(None, limits, core, event));
-            Body::Async(Arc::new(tokio::sync::Mutex::new(stream)), flow, pool)
-        })
-    }
-
     /// The error of a `check=` that said no.
     pub(super) fn refused_by_check(&self, core: &Core) -> Error {
         let mut error = Error::new(Code::StatusCheck).with("status", self.answer.status.to_string());
@@ -87,59 +61,12 @@ impl Response {
         error
     }
 
-    /// Ends a stream: its event is told once, its driver goes back unless the body was left unread.
-    pub(super) fn end(&self, py: Python<'_>, error: Option<&Error>) {
-        let body = std::mem::replace(&mut *self.body.lock(), Body::Ended);
-        let flow = match body {
-            Body::Read => {
-                *self.body.lock() = Body::Read;
-                return;
-            }
-            Body::Ended => return,
-            Body::Sync(mut flow, driver) => {
-                if let Some(driver) = driver {
-                    let stream = flow.stream.take();
-                    py.detach(|| {
-                        if stack::is_ours(&driver) {
-                            stack::discard(&driver, stream);
-                        } else {
-                            std::mem::forget(stream);
-                        }
-                        flow.core.stack.push(driver);
-                    });
-                }
-                flow
-            }
-            Body::Async(stream, flow, _pool) => {
-                if let Ok(handle) = super::drive::background::handle() {
-                    let _guard = handle.enter();
-                    drop(stream);
-                }
-                flow
-            }
-        };
-        log::emit(py, &flow.end(error));
-    }
-
-    /// What a read of a stream brought, for Python; the end and errors end the stream.
-    pub(super) fn pass(&self, py: Python<'_>, read: Result<Option<Bytes>, Error>) -> PyResult<Option<Py<PyBytes>>> {
-        match read {
-            Ok(Some(bytes)) => Ok(Some(PyBytes::new(py, &bytes).unbind())),
-            Ok(None) => {
-                self.end(py, None);
-                Ok(None)
-            }
-            Err(mut error) => {
-                error.name_incident(&mut Dice::roll_new());
-                self.end(py, Some(&error));
-                Err(raise(py, &error))
-            }
-        }
-    }
-
     fn bytes(&self) -> PyResult<&Bytes> {
         match (&*self.body.lock(), self.answer.bytes()) {
             (Body::Read, Some(bytes)) => Ok(bytes),
+            (Body::Ended, _) => Err(PyRuntimeError::new_err(
+                "The stream has ended or was closed; its bytes went to whoever read them and are not kept.",
+            )),
             _ => Err(PyRuntimeError::new_err(
                 "The body is a stream; read it with read(), iter_bytes() or their async twins.",
             )),
@@ -322,6 +249,11 @@ impl Response {
         Ok(Some(PendingChunk(operation, slf.clone().unbind())))
     }
 
+    /// End a stream over a line that no memory should hold; the error to raise.
+    fn overlong(&self, py: Python<'_>) -> Py<PyAny> {
+        self.refuse_line(py).into_value(py).into_any()
+    }
+
     /// Close a stream that is no longer wanted.
     fn close(&self, py: Python<'_>) {
         self.end(py, None);
@@ -350,6 +282,11 @@ impl Response {
     }
 
     /// Return an iterator over server-sent events: `event`, `data`, `id`, `retry`.
+    ///
+    /// `retry` is the time in milliseconds that the server set since the event before, or None.
+    ///
+    /// Raises:
+    ///     ResponseTooLargeError: A line or an event is longer than 1 MiB.
     fn iter_sse<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         glue(slf, "iter_sse")
     }

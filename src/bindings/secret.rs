@@ -6,16 +6,16 @@ use std::time::{Duration, SystemTime};
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyString, PyTuple};
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 use super::drive::bridge::Bridge;
 use super::drive::promise::Promise;
-use super::error::{Raise, internal, wrong_type};
+use super::error::{Raise, internal, wrong_type, wrong_value};
 use super::pending::Operation;
 use super::provider::PyProvider;
-use super::{convert, log};
+use super::{convert, log, outside};
 use crate::error::{Class, Code, Error};
 use crate::pipeline::Setup;
 use crate::policy::bounds;
@@ -75,6 +75,12 @@ impl PySecret {
         Ok(PyString::new(py, &self.0.reveal().or_raise(py)?))
     }
 
+    /// How its memory is protected: `"locked"` out of swap and dumps, `"kept"` out of dumps, `"heap"`; None before it was read.
+    #[getter]
+    fn protection(&self) -> Option<&'static str> {
+        self.0.protection()
+    }
+
     /// Whether its value may change: it comes from a file or a manager.
     #[getter]
     fn is_rotating(&self) -> bool {
@@ -105,6 +111,7 @@ impl PySecret {
     /// Read it now if no value is there or its time is over; returns the secret itself.
     fn load<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
         let secret = slf.get().0.clone();
+        outside::ask(slf.py(), &secret, false)?;
         let result = wait(slf.py(), secret.ready())?;
         super::news::tell(slf.py());
         result.map_err(|error| at_start(&secret, error)).or_raise(slf.py())?;
@@ -113,7 +120,10 @@ impl PySecret {
 
     /// Read it again now, whatever its age.
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {
-        let result = wait(py, self.0.refresh())?;
+        let result = match outside::ask(py, &self.0, true)? {
+            true => wait(py, self.0.settled())?,
+            false => wait(py, self.0.refresh())?,
+        };
         super::news::tell(py);
         result.map_err(|error| at_start(&self.0, error)).or_raise(py)
     }
@@ -121,11 +131,33 @@ impl PySecret {
     /// Begin to read it on the running loop.
     fn _start(&self, py: Python<'_>, bridge: &Bound<'_, Bridge>, again: bool) -> PyResult<PendingLoad> {
         let secret = self.0.clone();
+        let outside = outside::of(&secret).is_some();
         let work = {
             let secret = secret.clone();
-            async move { if again { secret.refresh().await } else { secret.ready().await } }
+            async move {
+                match again {
+                    true if outside => secret.settled().await,
+                    true => secret.refresh().await,
+                    false => secret.ready().await,
+                }
+            }
         };
         Ok(PendingLoad { operation: Operation::spawn(py, bridge, work)?, secret })
+    }
+
+    /// The callable that brings it and the source to ask it for, if it is due.
+    fn _due<'py>(&self, py: Python<'py>, again: bool) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        outside::due(py, &self.0, again)
+    }
+
+    /// Take in what the callable returned.
+    fn _found(&self, found: &Bound<'_, PyAny>) -> PyResult<()> {
+        outside::found(&self.0, found)
+    }
+
+    /// Take in that the callable raised.
+    fn _failed(&self, kind: &str, gone: bool) {
+        outside::failed(&self.0, kind, gone);
     }
 
     fn __repr__(&self) -> String {
@@ -201,6 +233,9 @@ struct Given<'py> {
     provider: Option<Bound<'py, PyAny>>,
 }
 
+/// Schemes of our own managers, which no callable takes.
+const OWN: [&str; 6] = ["env", "file", "aws-sm", "gcp-sm", "azure-kv", "vault"];
+
 impl Given<'_> {
     fn wish(&self) -> PyResult<Wish> {
         let list =
@@ -225,7 +260,7 @@ impl Given<'_> {
                 expires: self.expires.as_ref().map(moment).transpose()?,
             },
             terms: moving.then_some(terms),
-            provider: self.provider.as_ref().map(PyProvider::read).transpose()?,
+            provider: self.provider.as_ref().filter(|given| !given.is_callable()).map(PyProvider::read).transpose()?,
         })
     }
 }
@@ -251,8 +286,19 @@ pub(super) fn load_secret(py: Python<'_>, source: &Bound<'_, PyAny>, given: &Bou
     let Ok(source) = source.cast::<PyString>() else {
         return Err(PyTypeError::new_err("secret() takes a source such as `env:MY_KEY` as a str."));
     };
-    let wish = given.extract::<Given<'_>>()?.wish()?;
+    let given = given.extract::<Given<'_>>()?;
+    let wish = given.wish()?;
     let source = source.to_string_lossy().into_owned();
+    if let Some(callable) = given.provider.filter(|given| given.is_callable()) {
+        let scheme = source.split(':').next().unwrap_or("");
+        if OWN.contains(&scheme) || !source.contains(':') {
+            return Err(wrong_value("A source for a callable is `name:place`, with a name that botsec does not know."));
+        }
+        let place = secrets::Place::parse(&source, &[]).or_raise(py)?;
+        let bounds = secrets::bounds(wish.given).or_raise(py)?;
+        let name = format!("{}:{}", place.scheme, place.path);
+        return Ok(PySecret(outside::open(&name, callable.unbind(), outside::terms(wish.terms), bounds)));
+    }
     py.detach(|| secrets::load(&source, wish)).or_raise(py).map(PySecret)
 }
 
@@ -264,7 +310,7 @@ fn wait<T: Send>(py: Python<'_>, work: impl Future<Output = T> + Send) -> PyResu
     let runtime = Builder::new_current_thread().enable_time().build()?;
     let mut work = pin!(work);
     loop {
-        let done = py.detach(|| runtime.block_on(timeout(TICK, work.as_mut())));
+        let done = py.detach(|| runtime.block_on(async { timeout(TICK, work.as_mut()).await }));
         match done {
             Ok(value) => return Ok(value),
             Err(_) => py.check_signals()?,

@@ -102,8 +102,10 @@ fn paths(given: &Bound<'_, PyAny>) -> PyResult<Vec<PathBuf>> {
 fn identity(given: &Bound<'_, PyAny>) -> PyResult<(PathBuf, Secret)> {
     let wrong = || wrong_type("`client_cert` takes (file, Secret): the key comes from botsec.secret(\"file:…\").");
     let (file, key) = given.extract::<(PathBuf, Bound<'_, PyAny>)>().map_err(|_| wrong())?;
-    let key = key.cast::<PySecret>().map_err(|_| wrong())?;
-    Ok((file, key.get().0.clone()))
+    let key = &key.cast::<PySecret>().map_err(|_| wrong())?.get().0;
+    // As it is now: a TLS configuration does not change under its connections.
+    let version = key.reveal().or_raise(given.py())?;
+    Ok((file, key.frozen(version)))
 }
 
 /// `tls=` of a client.

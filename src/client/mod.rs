@@ -170,8 +170,8 @@ impl Options {
                 .saying("A client without `base_url` needs to know where its secret may go: secret(…, hosts=[…])."));
         }
         // A header that cannot be sent shall fail at the start, not at the first call.
-        let known = self.auth.iter().filter(|auth| auth.secret().is_none_or(|secret| !secret.is_moving()));
-        known.map(|auth| auth.header_value().map(drop)).collect()
+        let mut known = self.auth.iter().filter(|auth| auth.secret().is_none_or(|secret| !secret.is_moving()));
+        known.try_for_each(|auth| auth.header_value().map(drop))
     }
 
     fn defaults(&self) -> Result<HeaderMap, Error> {

@@ -11,7 +11,7 @@ use super::queue::{self, Permit};
 use super::renew::{self, Retry};
 use super::response::{Content, Response};
 use super::setup::{Options, Setup, SignRequest, Signers};
-use super::verdict::{outcome_of, status_error, stopped};
+use super::verdict::{judge_type, outcome_of, status_error, stopped};
 use super::{Failure, Trace};
 use crate::clock::{self, Dice};
 use crate::error::{Class, Code, Error};
@@ -333,7 +333,7 @@ impl Road<'_> {
         let again =
             !good && (answer.told.refused || keyed && status == 401 || self.setup.rules.is_retryable_status(status));
         if good {
-            self.judge_type(reply).map_err(refused)?;
+            judge_type(self.setup.content_types.as_deref(), reply).map_err(refused)?;
         }
         let whole = good || !self.options.check;
         let content = match (whole, self.options.stream) {
@@ -367,16 +367,6 @@ impl Road<'_> {
             return Ok(Ok(response));
         }
         Ok(Err((outcome, Failure { error: status_error(&response, retry_after), response: Some(Box::new(response)) })))
-    }
-
-    fn judge_type(&self, reply: &Reply) -> Result<(), Error> {
-        let Some(wanted) = &self.setup.content_types else { return Ok(()) };
-        let kind = reply.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-        let kind = kind.split(';').next().unwrap_or("").trim();
-        if wanted.iter().any(|w| w.eq_ignore_ascii_case(kind)) {
-            return Ok(());
-        }
-        Err(Error::new(Code::PolicyContentType).with("reason", "a media type that content_types= does not list"))
     }
 }
 

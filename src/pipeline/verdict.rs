@@ -7,7 +7,7 @@ use super::response::Response;
 use crate::error::{Code, Error};
 use crate::redact;
 use crate::retry::{Outcome, Reason};
-use crate::transport::{Reached, Trouble};
+use crate::transport::{Reached, Reply, Trouble};
 
 /// Most characters of a body in a note.
 const EXCERPT: usize = 512;
@@ -54,4 +54,15 @@ pub fn status_error(response: &Response, retry_after: Option<Duration>) -> Error
         Some(wait) => error.after(wait),
         None => error,
     }
+}
+
+/// Whether an answer has one of the media types that are taken; `None` takes all.
+pub(super) fn judge_type(wanted: Option<&[String]>, reply: &Reply) -> Result<(), Error> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    let kind = reply.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let kind = kind.split(';').next().unwrap_or("").trim();
+    if wanted.iter().any(|w| w.eq_ignore_ascii_case(kind)) {
+        return Ok(());
+    }
+    Err(Error::new(Code::PolicyContentType).with("reason", "a media type that content_types= does not list"))
 }

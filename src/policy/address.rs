@@ -52,36 +52,22 @@ fn judge_v6(ip: Ipv6Addr) -> Result<(), Blocked> {
     if is_metadata(ip.into()) {
         return Err(Blocked::METADATA);
     }
-    if let Some((.., row)) = iana::V6.iter().map(iana::v6).find(|(net, bits, _)| within_v6(ip, *net, *bits))
-        // Teredo lies within the protocol assignments and is judged by what it embeds, below.
-        && !is_teredo(ip)
-    {
-        return Err(Blocked(row));
+    let of = |blocks: &'static [iana::Block6]| {
+        blocks.iter().map(iana::v6).find(|(net, bits, _)| within_v6(ip, *net, *bits)).map(|(.., row)| Blocked(row))
+    };
+    if let Some(blocked) = of(iana::V6) {
+        return Err(blocked);
     }
     for inner in embedded(ip).into_iter().flatten() {
         judge_v4(inner)?;
     }
-    // Mapped, compatible and translated forms of public addresses are IPv4 in disguise: no public server listens there.
-    if is_teredo(ip) {
-        return Err(Blocked("Teredo (RFC 4380)"));
-    }
+    // Compatible and translated forms of public addresses are IPv4 in disguise: no public server listens there.
     let [a, b, c, d, e, f, ..] = ip.segments();
     if (a, b, c, d) == (0, 0, 0, 0) && (e, f) != (0, 0xffff) {
         return Err(Blocked("IPv4-compatible or translated (RFC 4291)"));
     }
-    let public = a & 0xe000 == 0x2000 || (a, b, c, d, e, f) == (0, 0, 0, 0, 0, 0xffff) || is_nat64(ip);
+    let public = a & 0xe000 == 0x2000 || of(iana::V6_EMBEDDING).is_some();
     if public { Ok(()) } else { Err(Blocked("not global unicast (RFC 4291)")) }
-}
-
-/// NAT64's well-known prefix (RFC 6052 §2.1). Its neighbours are not assigned.
-fn is_nat64(ip: Ipv6Addr) -> bool {
-    let [a, b, c, d, e, f, ..] = ip.segments();
-    (a, b, c, d, e, f) == (0x64, 0xff9b, 0, 0, 0, 0)
-}
-
-fn is_teredo(ip: Ipv6Addr) -> bool {
-    let [a, b, ..] = ip.segments();
-    (a, b) == (0x2001, 0)
 }
 
 /// Every IPv4 address that `ip` may be taken for by some translator on the way.
@@ -92,8 +78,8 @@ fn embedded(ip: Ipv6Addr) -> [Option<Ipv4Addr>; 4] {
         Some(Ipv4Addr::new(w, x, y, z))
     };
     let low = of(g, h);
-    // ISATAP puts the address behind any prefix (RFC 5214 §6.1).
-    let isatap = if matches!(e, 0 | 0x200) && f == 0x5efe { low } else { None };
+    // ISATAP puts the address behind any prefix, its universal and its group bit either way (RFC 5214 §6.1).
+    let isatap = if e & 0xfcff == 0 && f == 0x5efe { low } else { None };
     match (a, b, c, d, e, f) {
         // mapped, compatible, translated, and NAT64's well-known prefix
         (0, 0, 0, 0, 0, 0xffff | 0) | (0, 0, 0, 0, 0xffff, 0) | (0x64, 0xff9b, 0, 0, 0, 0) => [low, None, None, None],

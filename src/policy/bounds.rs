@@ -2,11 +2,16 @@
 
 use std::time::SystemTime;
 
+use http::Method;
+
 use super::hosts::HostRule;
 use super::route::Path;
+use crate::clock;
 use crate::error::{Code, Error};
 use crate::secret;
+use crate::sign::Auth;
 use crate::url::Origin;
+use crate::validate::ValidRequest;
 
 /// The bounds of one secret, checked when it was made.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +65,17 @@ impl Bounds {
         };
         Ok(Some(Self { hosts, methods: given.methods, paths, expires: given.expires }))
     }
+}
+
+/// Whether each secret may stand in a request with this method and path.
+pub(super) fn judge(request: &ValidRequest, bound: &[&Auth], method: &Method, path: Option<&str>) -> Result<(), Error> {
+    for secret in bound.iter().flat_map(|auth| auth.secrets()).chain(request.secrets()) {
+        if let Some(bounds) = secret.bounds() {
+            let judged = bounds.judge(method.as_str(), path.unwrap_or(""), clock::wall());
+            judged.map_err(|error| error.with("secret", secret.name()))?;
+        }
+    }
+    Ok(())
 }
 
 fn refuse(bound: &str) -> Error {

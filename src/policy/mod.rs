@@ -18,10 +18,12 @@
 
 pub mod address;
 pub mod bounds;
+mod fields;
 pub mod hosts;
 mod iana;
 pub mod networks;
 mod permit;
+mod query;
 pub mod route;
 mod signing;
 

@@ -148,6 +148,17 @@ mod tests {
     }
 
     #[test]
+    fn unique_local_metadata_needs_its_own_address_too() {
+        let range = Networks::none().open("api", &["private".into()]).unwrap();
+        assert!(judge(&range, "api", "fd00:c1::1"));
+        for ip in ["fd00:c1::a9fe:a9fe", "fd00:a9fe:a9fe::1", "fd00:100::100:200", "fd00:ec2::254"] {
+            assert!(!judge(&range, "api", ip), "{ip}");
+            let one = Networks::none().open("api", &[format!("{ip}/128")]).unwrap();
+            assert!(judge(&one, "api", ip), "{ip}");
+        }
+    }
+
+    #[test]
     fn a_mixed_answer_is_refused_whole() {
         let ips = ["8.8.8.8".parse().unwrap(), "10.0.0.1".parse().unwrap()];
         assert!(Networks::none().judge_all("x", &ips).is_err());

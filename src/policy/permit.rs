@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 
-use http::header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
-use super::route::Pair;
-use super::{Policy, Scope, signing};
-use crate::clock;
+use super::query::{query_pairs, write_query};
+use super::{Policy, Scope, bounds, fields, signing};
 use crate::error::{Code, Error};
-use crate::secret::{Secret, Text};
+use crate::secret::Secret;
 use crate::sign::Auth;
 use crate::url::{Origin, SafeUrl};
 use crate::validate::{Body, Payload, Place, ValidRequest, header};
@@ -115,7 +114,7 @@ impl Policy {
         self.judge_route(request.method().as_str(), origin, Some(path), &pairs)?;
         self.judge_leaves(request, origin)?;
         let bound: Vec<&Auth> = auth.iter().filter(|auth| self.is_bound(auth, origin)).collect();
-        judge_bounds(request, &bound, request.method(), Some(path))?;
+        bounds::judge(request, &bound, request.method(), Some(path))?;
         signing::judge_body(request.body(), &bound)?;
 
         let mut target = Vec::with_capacity(64);
@@ -134,7 +133,7 @@ impl Policy {
 
         let mut headers = defaults.clone();
         replace(&mut headers, request.headers());
-        attach(&mut headers, request.hidden_headers(), &bound)?;
+        attach(&mut headers, request, &bound)?;
         let payload = payload(request.body(), request.method(), &mut headers)?;
         let uri = uri(origin, target)?;
         Ok(PermittedRequest { method: request.method().clone(), origin: origin.clone(), uri, headers, payload })
@@ -173,8 +172,8 @@ impl Policy {
         let payload = if hop.same_origin {
             replace(&mut headers, request.headers());
             let bound: Vec<&Auth> = auth.iter().filter(|auth| self.is_bound(auth, origin)).collect();
-            judge_bounds(request, &bound, &hop.method, below.as_deref())?;
-            attach(&mut headers, request.hidden_headers(), &bound)?;
+            bounds::judge(request, &bound, &hop.method, below.as_deref())?;
+            attach(&mut headers, request, &bound)?;
             // What the server put into Location stands; a query secret is added unless it is there already.
             let missing =
                 bound.iter().filter_map(|a| a.query()).filter(|(key, _)| !pairs.iter().any(|(known, _)| known == key));
@@ -182,14 +181,12 @@ impl Policy {
             if hop.with_body {
                 payload(request.body(), &hop.method, &mut headers)?
             } else {
-                headers.remove(CONTENT_TYPE);
+                fields::drop_content(&mut headers);
                 Payload::Empty
             }
         } else {
             write_query(&mut target, query, None, std::iter::empty())?;
-            let harmless = [ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, USER_AGENT];
-            let dropped: Vec<_> = headers.keys().filter(|name| !harmless.contains(name)).cloned().collect();
-            dropped.iter().for_each(|name| drop(headers.remove(name)));
+            fields::keep_harmless(&mut headers);
             Payload::Empty
         };
         let uri = uri(origin, target)?;
@@ -238,12 +235,14 @@ impl Policy {
         if base.origin() != origin {
             return Ok(Some(path.into()));
         }
-        let mut rest = path.strip_prefix(base.path_and_query().0.trim_end_matches('/'));
+        // `/apiusers` is not below `/api`.
+        let after = |rest: &'a str, head: &str| rest.strip_prefix(head).filter(|rest| rest.starts_with('/'));
+        let mut rest = after(path, base.path_and_query().0.trim_end_matches('/'));
         for auth in auth {
             let Some(prefix) = auth.prefix()? else { continue };
             let prefix = prefix.reveal()?;
             let prefix = std::str::from_utf8(&prefix).ok();
-            rest = rest.zip(prefix).and_then(|(rest, prefix)| rest.strip_prefix(prefix));
+            rest = rest.zip(prefix).and_then(|(rest, prefix)| after(rest, prefix));
         }
         Ok(rest.map(Cow::Borrowed))
     }
@@ -288,54 +287,6 @@ impl Policy {
     }
 }
 
-/// Whether each secret may stand in a request with this method and path.
-fn judge_bounds(request: &ValidRequest, bound: &[&Auth], method: &Method, path: Option<&str>) -> Result<(), Error> {
-    for secret in bound.iter().flat_map(|auth| auth.secrets()).chain(request.secrets()) {
-        if let Some(bounds) = secret.bounds() {
-            let judged = bounds.judge(method.as_str(), path.unwrap_or(""), clock::wall());
-            judged.map_err(|error| error.with("secret", secret.name()))?;
-        }
-    }
-    Ok(())
-}
-
-fn write_query<'a>(
-    target: &mut Vec<u8>,
-    own: Option<&str>,
-    params: Option<&Text>,
-    added: impl Iterator<Item = (&'a str, Text)>,
-) -> Result<(), Error> {
-    let mut mark = b'?';
-    let mut write = |key: Option<&str>, value: &[u8]| {
-        target.push(std::mem::replace(&mut mark, b'&'));
-        if let Some(key) = key {
-            target.extend_from_slice(crate::encode::url_query(key).as_bytes());
-            target.push(b'=');
-        }
-        target.extend_from_slice(value);
-    };
-    if let Some(own) = own {
-        write(None, own.as_bytes());
-    }
-    if let Some(params) = params {
-        write(None, &params.reveal()?);
-    }
-    for (key, value) in added {
-        write(Some(key), &value.reveal()?);
-    }
-    Ok(())
-}
-
-fn query_pairs(query: &str) -> Vec<Pair<'_>> {
-    let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    pairs
-        .map(|pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (super::percent_decode(key), Some(super::percent_decode(value)))
-        })
-        .collect()
-}
-
 /// What the call says replaces what the client says, field by field; a field the call repeats stays repeated.
 fn replace(headers: &mut HeaderMap, own: &HeaderMap) {
     for name in own.keys() {
@@ -346,13 +297,14 @@ fn replace(headers: &mut HeaderMap, own: &HeaderMap) {
     }
 }
 
-fn attach(headers: &mut HeaderMap, hidden: &[(HeaderName, Text)], auth: &[&Auth]) -> Result<(), Error> {
+fn attach(headers: &mut HeaderMap, request: &ValidRequest, auth: &[&Auth]) -> Result<(), Error> {
+    let hidden = request.hidden_headers();
     for auth in auth {
         if let Some((name, value)) = auth.header_value()? {
             headers.insert(name, value);
         }
     }
-    for (name, text) in hidden {
+    for (index, (name, text)) in hidden.iter().enumerate() {
         let value = HeaderValue::from_maybe_shared(text.reveal()?).ok().filter(|value| value.to_str().is_ok());
         let Some(mut value) = value else {
             let name = text.secrets().next().map_or("", Secret::name);
@@ -361,7 +313,12 @@ fn attach(headers: &mut HeaderMap, hidden: &[(HeaderName, Text)], auth: &[&Auth]
                 .hint("the secret holds a line break or a character that no header may hold"));
         };
         value.set_sensitive(true);
-        headers.insert(name.clone(), value);
+        let again = hidden.iter().take(index).any(|(earlier, _)| earlier == name);
+        if again || request.headers().contains_key(name) {
+            headers.append(name.clone(), value);
+        } else {
+            headers.insert(name.clone(), value);
+        }
     }
     Ok(())
 }

@@ -150,6 +150,10 @@ impl Life {
         Some(self.begin())
     }
 
+    pub(super) fn is_reading(&self) -> bool {
+        self.reading
+    }
+
     pub(super) fn readings(&self) -> u64 {
         self.readings
     }

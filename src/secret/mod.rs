@@ -2,6 +2,7 @@
 
 mod life;
 pub mod news;
+mod page;
 mod reading;
 mod text;
 mod version;
@@ -183,6 +184,11 @@ impl Secret {
     /// Where it may be used.
     pub fn bounds(&self) -> Option<&dyn Bounds> {
         self.0.bounds.as_deref()
+    }
+
+    /// How the value's memory is protected; see [`Version::protection`].
+    pub fn protection(&self) -> Option<&'static str> {
+        self.peek().map(|version| version.protection())
     }
 
     /// A keyed hash of the value: equal within a process for equal values, useless outside. Empty before it was read.

@@ -128,6 +128,24 @@ impl Secret {
         self.last_word(moving)
     }
 
+    /// Ends once no reading is under way.
+    ///
+    /// # Errors
+    /// What the last reading said.
+    pub async fn settled(&self) -> Result<(), Error> {
+        let Held::Moving(moving) = &self.0.held else { return Ok(()) };
+        poll_fn(|context| {
+            let mut life = moving.life.lock();
+            if !life.is_reading() {
+                return Poll::Ready(());
+            }
+            life.wait(context.waker());
+            Poll::Pending
+        })
+        .await;
+        self.last_word(moving)
+    }
+
     /// What the last reading said, even where an older value still serves.
     fn last_word(&self, moving: &Moving) -> Result<(), Error> {
         let said = moving.life.lock().last_error();
@@ -144,6 +162,15 @@ impl Secret {
             Poll::Pending
         })
         .await;
+    }
+
+    /// Becomes the reader, where the value is due or `again`; whoever does must say how it ended.
+    pub fn claim(&self, again: bool) -> bool {
+        let Held::Moving(moving) = &self.0.held else { return false };
+        let mut life = moving.life.lock();
+        life.enter(epoch());
+        let due = again || matches!(life.look(clock::now()), Look::Load | Look::Renew);
+        due && life.begin()
     }
 
     /// Says how a reading ended, and wakes whoever waits for it. How long until the next is due by itself.

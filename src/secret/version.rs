@@ -5,17 +5,37 @@ use std::ops::Deref;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::page::Page;
+
 /// One value of a secret. Reads as its text; prints nothing of it.
 pub struct Version {
     label: Option<String>,
     fingerprint: String,
-    value: SecretString,
+    value: Kept,
+}
+
+/// Where the value is.
+enum Kept {
+    /// On a page of its own that is neither swapped nor dumped.
+    Page(Page),
+    /// On the heap, where the platform gives no such page.
+    Heap(SecretString),
 }
 
 impl Version {
     /// A value, its source's name for it, and a keyed hash that names it in logs.
     pub fn new(value: SecretString, label: Option<String>, fingerprint: String) -> Self {
+        let value = Page::holding(value.expose_secret()).map_or(Kept::Heap(value), Kept::Page);
         Self { label, fingerprint, value }
+    }
+
+    /// How its memory is protected: `"locked"` out of swap and dumps, `"kept"` out of dumps alone, `"heap"` wiped when freed.
+    pub fn protection(&self) -> &'static str {
+        match &self.value {
+            Kept::Page(page) if page.is_locked() => "locked",
+            Kept::Page(_) => "kept",
+            Kept::Heap(_) => "heap",
+        }
     }
 
     /// The version's name at its source, where it has one.
@@ -38,7 +58,10 @@ impl Deref for Version {
     type Target = str;
 
     fn deref(&self) -> &str {
-        self.value.expose_secret()
+        match &self.value {
+            Kept::Page(page) => page.text(),
+            Kept::Heap(value) => value.expose_secret(),
+        }
     }
 }
 

@@ -147,7 +147,11 @@ fn clean(text: &str) -> Option<SecretString> {
     if value.trim().is_empty() { None } else { Some(value.to_owned().into()) }
 }
 
-fn bounds(given: Given) -> Result<Option<Arc<dyn secret::Bounds>>, Error> {
+/// The bounds of a secret, if it has any.
+///
+/// # Errors
+/// As [`Bounds::parse`].
+pub fn bounds(given: Given) -> Result<Option<Arc<dyn secret::Bounds>>, Error> {
     Ok(Bounds::parse(given)?.map(|bounds| Arc::new(bounds) as Arc<dyn secret::Bounds>))
 }
 

@@ -138,6 +138,10 @@ impl Tls {
     ///
     /// # Errors
     /// `TlsError` when there is not one root certificate to trust.
+    #[expect(
+        clippy::mutable_key_type,
+        reason = "the key's secret is frozen: what Hash and Eq read of it never changes"
+    )]
     pub fn base(&self) -> Result<Base, Error> {
         static BASES: Lock<Option<HashMap<(u64, Tls), Base>>> = Lock::new(None);
         let key = (epoch(), self.clone());

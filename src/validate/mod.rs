@@ -9,6 +9,6 @@ mod segment;
 pub mod template;
 
 pub use field::Kind;
-pub use payload::{Body, Feed, FeedSlot, Feeder, Payload, feed};
+pub use payload::{Body, Feed, FeedSlot, Feeder, Payload, Room, Tally, feed};
 pub use request::{Leaf, Place, Request, Route, Target, ValidRequest};
 pub use template::{Template, Value};

@@ -1,8 +1,14 @@
 """The verbs, what they send, and what comes back."""
 
+import array
+import gc
 import io
 import json
+import logging
+import mmap
+import os
 import pickle
+import types
 from datetime import timedelta
 
 import botsec
@@ -69,11 +75,69 @@ def test_data_arrives_as_a_form(client, api):
     assert api.last.header("content-type") == "application/x-www-form-urlencoded"
 
 
-@pytest.mark.parametrize("content", [b"abc", "abc", bytearray(b"abc"), memoryview(b"abc")])
+class Buffer(bytearray):
+    """As other packages derive one."""
+
+
+class Bytes(bytes):
+    """As other packages derive one."""
+
+
+CONTENTS = [
+    b"abc",
+    "abc",
+    bytearray(b"abc"),
+    memoryview(b"abc"),
+    memoryview(b"a-b-c")[::2],
+    Buffer(b"abc"),
+    Bytes(b"abc"),
+    array.array("B", b"abc"),
+]
+
+
+@pytest.mark.parametrize("content", CONTENTS)
 def test_content_arrives_as_it_is(client, api, content):
     client.post("/x", content=content)
     assert api.last.body == b"abc"
     assert api.last.header("content-length") == "3"
+    client.post("/x", files={"f": content})
+    assert b"\r\n\r\nabc\r\n" in api.last.body
+    told = []
+    client.post("/x", content=content, progress=lambda *seen: told.append(seen))
+    assert (api.last.body, told) == (b"abc", [(3, 3)])
+    client.post("/x", content=iter([content]))
+    assert api.last.body == b"abc"
+
+
+@pytest.mark.parametrize("content", [{"a": 1}, {b"a": b"b"}, types.MappingProxyType({"a": 1})])
+@pytest.mark.parametrize("progress", [None, print])
+def test_a_mapping_is_no_content(client, api, content, progress):
+    with pytest.raises(TypeError, match="`data`.*`json`"):
+        client.post("/x", content=content, progress=progress)
+    assert api.requests == []
+
+
+@pytest.mark.parametrize("content", [5, 1.5, object(), True])
+def test_what_holds_no_bytes_is_no_content(client, api, content):
+    with pytest.raises(TypeError, match="content"):
+        client.post("/x", content=content)
+    assert api.requests == []
+
+
+def test_a_map_of_a_file_is_sent_from_where_it_stands(client, api, tmp_path):
+    file = tmp_path / "f"
+    file.write_bytes(b"0123456789" * 10_000)
+    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        client.post("/x", content=content)
+        assert api.last.body == file.read_bytes()
+        assert api.last.header("content-length") == "100000"
+        content.seek(99_990)
+        told = []
+        client.post("/x", content=content, progress=lambda *seen: told.append(seen))
+        assert (api.last.body, told) == (b"0123456789", [(10, 10)])
+        content.seek(0)
+        client.post("/x", files={"f": content})
+        assert file.read_bytes() in api.last.body
 
 
 def test_a_file_and_an_iterator_are_streamed(client, api):
@@ -158,6 +222,66 @@ def test_check_may_be_a_callable(client, api):
     with pytest.raises(botsec.StatusError) as caught:
         client.get("/x", check=lambda r: r.json()["ok"])
     assert caught.value.code == "status.check"
+
+
+def test_check_decides_on_the_head_of_a_stream(client, api, caplog):
+    caplog.set_level(logging.INFO, "botsec")
+    api.on("/s", Reply(200, headers={"X-Ok": "no"}, chunks=[b"x" * 1000] * 100))
+    seen = []
+
+    def is_ok(response):
+        seen.append(response.status_code)
+        return response.headers["x-ok"] == "yes"
+
+    with pytest.raises(botsec.StatusError) as caught, client.stream("GET", "/s", check=is_ok):
+        raise AssertionError("the body was handed out")
+    assert (caught.value.code, caught.value.response.status_code, seen) == ("status.check", 200, [200])
+    assert client.stats()["failures"] == 1
+    (record,) = [record for record in caplog.records if "/s" in record.getMessage()]
+    assert "status.check" in record.getMessage()
+    assert caught.value.incident_id in record.getMessage()
+    api.on("/s", Reply(404, headers={"X-Ok": "yes"}, chunks=[b"ab", b"c"]))
+    with client.stream("GET", "/s", check=is_ok) as response:
+        assert (response.status_code, response.read(), seen) == (404, b"abc", [200, 404])
+    assert client.stats()["failures"] == 1
+
+
+def test_check_decides_before_a_download_is_written(client, api, tmp_path):
+    api.on("/f", Reply(200, b"<html>sign in</html>", headers={"Content-Type": "text/html"}))
+    with pytest.raises(botsec.StatusError) as caught:
+        client.download("/f", tmp_path / "f", check=lambda r: r.headers["content-type"] == "application/zip")
+    assert caught.value.code == "status.check"
+    assert list(tmp_path.iterdir()) == []
+    client.download("/f", tmp_path / "f", check=lambda r: r.headers["content-type"] == "text/html")
+    assert (tmp_path / "f").read_bytes() == b"<html>sign in</html>"
+
+
+def test_a_check_that_raises_ends_its_stream(client, api):
+    api.on("/s", Reply(200, chunks=[b"{}"]))
+
+    def broken(response):
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"), client.stream("GET", "/s", check=broken):
+        raise AssertionError("the body was handed out")
+    # A stream's body is not there yet.
+    with pytest.raises(RuntimeError, match="stream"), client.stream("GET", "/s", check=lambda r: r.json()):
+        raise AssertionError("the body was handed out")
+    stats = client.stats()
+    assert (stats["calls"], stats["failures"]) == (2, 2)
+    assert client.get("/after").status_code == 200
+
+
+def test_an_async_check_is_refused_instead_of_taken_for_a_yes(client, api, recwarn):
+    async def check(response):
+        return False
+
+    with pytest.raises(TypeError, match="check"):
+        client.get("/x", check=check)
+    with pytest.raises(TypeError, match="check"), client.stream("GET", "/x", check=check):
+        raise AssertionError("the body was handed out")
+    gc.collect()
+    assert not [warning for warning in recwarn if "never awaited" in str(warning.message)]
 
 
 def test_an_error_is_generic_outside_and_full_inside(client, api, make_secret):
@@ -263,6 +387,21 @@ def test_a_stream_that_is_left_early_is_closed(client, api):
     assert client.get("/after").status_code == 200
 
 
+def test_a_stream_that_ended_says_so(client, api):
+    api.on("/s", Reply(chunks=[b"ab", b"c"]))
+    with client.stream("GET", "/s") as response:
+        with pytest.raises(RuntimeError, match=r"read it with read\(\)"):
+            _ = response.raw.content
+        assert response.read() == b"abc"
+        for touch in (lambda: response.raw.content, lambda: response.raw.text, response.raw.json, response.read):
+            with pytest.raises(RuntimeError, match="has ended or was closed"):
+                touch()
+    with client.stream("GET", "/s") as response:
+        pass
+    with pytest.raises(RuntimeError, match="has ended or was closed"):
+        list(response.iter_bytes())
+
+
 def test_a_download_takes_its_place_when_complete(client, api, tmp_path):
     api.on("/f", Reply(200, b"data" * 50_000))
     client.download("/f", tmp_path / "f")
@@ -271,6 +410,23 @@ def test_a_download_takes_its_place_when_complete(client, api, tmp_path):
         client.download("/status/404", tmp_path / "f")
     assert (tmp_path / "f").read_bytes() == b"data" * 50_000
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_a_downloaded_file_has_the_mode_that_open_would_leave(client, tmp_path):
+    mask = os.umask(0o027)
+    try:
+        client.download("/x", tmp_path / "new")
+        (tmp_path / "like").write_bytes(b"")
+        for name, mode in (("private", 0o600), ("shared", 0o664)):
+            (tmp_path / name).touch()
+            (tmp_path / name).chmod(mode)
+            client.download("/x", tmp_path / name)
+    finally:
+        os.umask(mask)
+    modes = {file.name: oct(file.stat().st_mode & 0o777) for file in tmp_path.iterdir()}
+    assert modes == {"new": "0o640", "like": "0o640", "private": "0o600", "shared": "0o664"}
+    assert (tmp_path / "private").read_bytes()
 
 
 def test_a_closed_client_refuses(client):

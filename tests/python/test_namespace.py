@@ -22,15 +22,19 @@ def rows():
     return json.loads((HERE.parent / "vectors" / "ssrf.json").read_text())
 
 
-@pytest.fixture(scope="module")
-def visited(rows):
+def _visit(rows, kind):
     # Needs the right to make namespaces (root); without it the Rust vectors and the stub resolver's rows remain.
     if not _namespaces():
         pytest.skip("no right to make network namespaces here")
-    command = [*UNSHARE, sys.executable, "-m", "servers.namespace"]
+    command = [*UNSHARE, sys.executable, "-m", "servers.namespace", kind]
     ran = subprocess.run(command, cwd=HERE, input=json.dumps(rows), capture_output=True, text=True, timeout=300)
     assert ran.returncode == 0, ran.stderr[-2000:]
     return json.loads(ran.stdout)
+
+
+@pytest.fixture(scope="module", params=["sync", "async"])
+def visited(rows, request):
+    return _visit(rows, request.param)
 
 
 def _public(row) -> set[str]:
@@ -64,3 +68,36 @@ def test_what_is_public_is_reached(rows, visited):
         if row["expect"] == "allow" and (seen["ended"] != [200] or len(seen["dialled"]) != 1)
     ]
     assert not refused
+
+
+PUBLIC, OTHER = ["93.184.215.14"], ["93.184.215.15"]
+AGAIN = ["https://moves.test/again"]
+#: A name that moves while one call is under way: what its answers are, what makes the call dial again, and how it ends.
+MOVES = {
+    "redirect to loopback": ([PUBLIC, ["127.0.0.1"]], {"redirects": AGAIN}, "policy.address_blocked", PUBLIC),
+    "redirect to IPv6 loopback": ([PUBLIC, ["::1"]], {"redirects": AGAIN}, "policy.address_blocked", PUBLIC),
+    "redirect to metadata": ([PUBLIC, ["169.254.169.254"]], {"redirects": AGAIN}, "policy.address_blocked", PUBLIC),
+    "redirect to a mixed answer": (
+        [PUBLIC, PUBLIC + ["10.0.0.1"]],
+        {"redirects": AGAIN},
+        "policy.address_blocked",
+        PUBLIC,
+    ),
+    "redirect to public": ([PUBLIC, OTHER], {"redirects": AGAIN}, 200, PUBLIC + OTHER),
+    "third hop to loopback": (
+        [PUBLIC, OTHER, ["127.0.0.1"]],
+        {"redirects": AGAIN * 2},
+        "policy.address_blocked",
+        PUBLIC + OTHER,
+    ),
+    "retry to loopback": ([PUBLIC, ["127.0.0.1"]], {"busy": 1}, "policy.address_blocked", PUBLIC),
+    "retry to private": ([PUBLIC, ["10.0.0.1"]], {"busy": 1}, "policy.address_blocked", PUBLIC),
+    "retry to public": ([PUBLIC, OTHER], {"busy": 1}, 200, PUBLIC + OTHER),
+}
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_name_that_moves_during_a_call_is_judged_where_it_is_dialled(kind):
+    rows = [{"url": "https://moves.test/", "dns_seq": seq, "calls": 1, **how} for seq, how, *_ in MOVES.values()]
+    seen = dict(zip(MOVES, _visit(rows, kind), strict=True))
+    assert seen == {name: {"ended": [end], "dialled": dialled} for name, (*_, end, dialled) in MOVES.items()}

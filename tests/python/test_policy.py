@@ -101,7 +101,15 @@ def test_loopback_is_not_dialled_unless_opened(face, api):
 
 
 @pytest.mark.parametrize(
-    "url", ["https://169.254.169.254/", "https://[::ffff:169.254.169.254]/", "https://metadata.google.internal/"]
+    "url",
+    [
+        "https://169.254.169.254/",
+        "https://[::ffff:169.254.169.254]/",
+        "https://[fd00:c1::a9fe:a9fe]/",
+        "https://[fd00:a9fe:a9fe::1]/",
+        "https://[fd00:100::100:200]/",
+        "https://metadata.google.internal/",
+    ],
 )
 def test_metadata_is_refused(face, url):
     with pytest.raises(botsec.AddressBlockedError):
@@ -168,6 +176,53 @@ def test_a_redirect_must_be_on_the_allow_list(face, api):
     assert len(api.requests) == 1
 
 
+@pytest.mark.parametrize("location", ["/apiusers/42", "/api", "/apiv2/users/42", "/users/42"])
+def test_a_redirect_beside_the_base_path_is_not_below_it(face, api, location):
+    client = face.client(f"{api.origin}/api", allow=["GET /", "GET /users/{id:int}", "GET /a"])
+    api.on("/api/a", Reply(302, headers={"Location": location}))
+    with pytest.raises(botsec.RedirectRefusedError):
+        client.get("/a")
+    assert len(api.requests) == 1
+    api.on("/api/a", Reply(302, headers={"Location": "/api/users/42"}))
+    assert client.get("/a").json()["target"] == "/api/users/42"
+
+
+def test_a_redirect_beside_the_path_token_is_not_behind_it(face, api, make_secret):
+    auth = botsec.PathToken(make_secret("123456:path-token"))
+    client = face.client(api.origin, auth=auth, allow=["GET /getMe", "GET /a"])
+    api.on("/bot123456:path-token/a", Reply(302, headers={"Location": "/bot123456:path-tokengetMe"}))
+    with pytest.raises(botsec.RedirectRefusedError):
+        client.get("/a")
+    assert len(api.requests) == 1
+    api.on("/bot123456:path-token/a", Reply(302, headers={"Location": "/bot123456:path-token/getMe"}))
+    assert client.get("/a").json()["target"] == "/bot123456:path-token/getMe"
+
+
+CONTENT = {
+    "Content-Encoding": "identity",
+    "Content-Language": "en",
+    "Content-Location": "/there",
+    "Content-Disposition": "inline",
+    "Content-Digest": "sha-256=:AAAA:",
+    "Digest": "sha-256=AAAA",
+    "Repr-Digest": "sha-256=:AAAA:",
+    "Last-Modified": "Sun, 06 Nov 1994 08:49:37 GMT",
+    "Content-Type": "text/x-mine",
+}
+
+
+def test_what_tells_of_the_body_goes_with_it(client, api):
+    api.on("/a", Reply(303, headers={"Location": "/b"}))
+    client.put("/a", content=b"x", headers={**CONTENT, "X-Plain": "p", "Accept-Language": "de"})
+    assert api.last.method == "GET"
+    assert [name for name in CONTENT if api.last.header(name)] == []
+    assert (api.last.header("x-plain"), api.last.header("accept-language")) == ("p", "de")
+    api.on("/a", Reply(308, headers={"Location": "/b"}))
+    client.put("/a", content=b"x", headers=CONTENT)
+    assert {name: api.last.header(name) for name in CONTENT} == CONTENT
+    assert api.last.body == b"x"
+
+
 def test_303_becomes_get_and_307_keeps_the_body(client, api):
     api.on("/a", Reply(303, headers={"Location": "/b"}))
     assert client.post("/a", json={"k": 1}).json()["method"] == "GET"
@@ -188,6 +243,107 @@ def test_no_credential_crosses_an_origin(face, api, other_api, make_secret):
     sent = str(other_api.last.headers)
     assert "secret" not in sent
     assert "X-Plain" not in sent
+
+
+class Signer:
+    """Signs each hop that it is asked about with a key of its own."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def sign(self, request):
+        self.asked.append(request.url)
+        return {"X-Signature": "signed-with-the-secret"}
+
+
+#: Where a secret may stand: what the client is made with, what the call adds, and how the first origin sees it.
+PLACES = {
+    "query key": (lambda new: {"auth": botsec.ApiKey(new(), query="key")}, lambda new: {}, "key=the-secret"),
+    "path token": (
+        lambda new: {"auth": botsec.PathToken(new(), template="/bot{token}")},
+        lambda new: {},
+        "/botthe-secret",
+    ),
+    "basic": (lambda new: {"auth": botsec.Basic("me", new())}, lambda new: {}, "Basic bWU6dGhlLXNlY3JldA=="),
+    "key with a prefix": (
+        lambda new: {"auth": botsec.ApiKey(new(), header="X-Own", prefix="Bot ")},
+        lambda new: {},
+        "Bot the-secret",
+    ),
+    "cookie": (lambda new: {}, lambda new: {"headers": {"Cookie": new()}}, "the-secret"),
+    "param": (lambda new: {}, lambda new: {"params": {"token": new()}}, "token=the-secret"),
+    "call's auth": (lambda new: {}, lambda new: {"auth": botsec.Bearer(new())}, "Bearer the-secret"),
+    "form": (lambda new: {}, lambda new: {"data": {"token": new()}}, "token=the-secret"),
+    "json": (lambda new: {}, lambda new: {"json": {"token": new()}}, "the-secret"),
+    "signer": (lambda new: {"auth": Signer()}, lambda new: {}, "signed-with-the-secret"),
+}
+
+
+@pytest.mark.parametrize("place", list(PLACES))
+def test_no_secret_crosses_an_origin_wherever_it_stands(face, api, other_api, make_secret, place):
+    made, called, seen = PLACES[place]
+
+    def new():
+        return make_secret("the-secret")
+
+    client = face.client(api.origin, hosts=[other_api.host], **made(new))
+
+    def text(request):
+        return f"{request.target} {request.headers} {request.body.decode()}"
+
+    away = Reply(303, headers={"Location": f"{other_api.origin}/b"})
+    back = Reply(302, headers={"Location": f"{api.origin}/c"})
+    api.on("/a", away)
+    api.on("/botthe-secret/a", away)
+    other_api.on("/b", back)
+    client.post("/a", **called(new))
+    assert [request.path for request in other_api.requests] == ["/b"]
+    assert seen in text(api.requests[0])
+    # Nor does it come back after the detour: the other origin chose where it would go.
+    for request in (other_api.last, api.last):
+        assert request.target in ("/b", "/c")
+        assert "secret" not in text(request) and "bWU6" not in text(request)
+
+
+@pytest.mark.parametrize("place", list(PLACES))
+def test_a_secret_follows_a_redirect_within_its_origin(face, api, make_secret, place):
+    made, called, seen = PLACES[place]
+
+    def new():
+        return make_secret("the-secret")
+
+    client = face.client(api.origin, **made(new))
+    for prefix in ("", "/botthe-secret"):
+        api.on(f"{prefix}/a", Reply(307, headers={"Location": f"{prefix}/b"}))
+    client.post("/a", **called(new))
+    assert len(api.requests) == 2
+    # What stood in the query is the server's to repeat; a key of the client's is added again.
+    if place != "param":
+        assert seen in f"{api.last.target} {api.last.headers} {api.last.body.decode()}"
+
+
+def test_a_signer_is_not_asked_about_another_origin(face, api, other_api):
+    signer = Signer()
+    client = face.client(api.origin, hosts=[other_api.host], auth=signer)
+    api.on("/a", Reply(302, headers={"Location": f"{other_api.origin}/b"}))
+    client.get("/a")
+    assert other_api.last.header("x-signature") is None
+    client.get(f"{other_api.origin}/direct")
+    assert other_api.last.header("x-signature") is None
+    assert signer.asked == [f"{api.origin}/a"]
+
+
+def test_a_field_given_twice_as_a_secret_is_sent_twice(face, api, make_secret):
+    client = face.client(api.origin, headers={"X-Key-Of": "the client"})
+    one, two = make_secret("first-secret"), make_secret("second-secret")
+    client.get("/x", headers=[("X-Key-Of", one), ("X-Key-Of", two)])
+    values = [value for name, value in api.last.headers if name.lower() == "x-key-of"]
+    assert values == ["first-secret", "second-secret"]
+    client.get("/x", headers=[("X-Key-Of", "plain"), ("X-Key-Of", one)])
+    values = [value for name, value in api.last.headers if name.lower() == "x-key-of"]
+    assert values == ["plain", "first-secret"]
+    client.get("/x", headers={"X-Key-Of": one})
+    assert api.last.header("x-key-of") == "first-secret"
 
 
 def test_a_body_is_never_sent_again_to_another_origin(face, api, other_api):
@@ -216,5 +372,32 @@ def test_verification_cannot_be_turned_off(face, api):
 def test_a_certificate_of_an_unknown_authority_is_refused(face, api):
     client = face.adopt(face.factory(api.origin, networks="loopback"))
     with pytest.raises(botsec.TlsError):
+        client.get("/x")
+    assert api.requests == []
+
+
+def test_the_egress_address_can_be_pinned(face, api):
+    peers = []
+    serve = api.serve
+
+    def noting(connection, number):
+        peers.append(connection.getpeername()[0])
+        serve(connection, number)
+
+    api.serve = noting
+    face.client(api.origin).get("/x")
+    face.client(api.origin, local_address="127.0.0.2").get("/x")
+    assert peers == ["127.0.0.1", "127.0.0.2"]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.2/8", "localhost", "", "127.0.0.2:80"])
+def test_an_egress_address_that_is_none_is_refused(face, api, address):
+    with pytest.raises(ValueError, match="local_address"):
+        face.client(api.origin, local_address=address)
+
+
+def test_an_egress_address_of_another_machine_is_a_failed_connect(face, api):
+    client = face.client(api.origin, local_address="192.0.2.1", retry=1)
+    with pytest.raises(botsec.ConnectError):
         client.get("/x")
     assert api.requests == []

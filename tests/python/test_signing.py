@@ -438,7 +438,7 @@ def test_over_http2_the_same_is_signed(face, authority, make_secret):
     server = Http2(authority)
     server.start()
     try:
-        response = face.client(server.origin, auth=auth).post("/x", params={"a": "b"}, content=b"body")
+        response = face.client(server.origin, auth=auth, proxy=None).post("/x", params={"a": "b"}, content=b"body")
     finally:
         server.stop()
     assert response.http_version == "HTTP/2"

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import functools
 import io
+import itertools
 import os
 import subprocess
 import sys
+import time
 
 import botsec
 import pytest
 from servers import hostile as acts
 from servers.api import Reply
+from servers.listen import free_port
 
 MIB = 1 << 20
 
@@ -106,6 +112,176 @@ def test_progress_of_uploads(client, api, large):
     assert api.last.body.count(b"filename=") == 2
     with pytest.raises(TypeError, match="progress"):
         client.post("/x", content=b"x", progress=7)
+
+
+#: Each kind of body that is watched, made of an open file of 1,000 bytes.
+UPLOADS = {
+    "bytes": lambda file: {"content": file.read()},
+    "file": lambda file: {"content": file},
+    "iterator": lambda file: {"content": iter([file.read()])},
+    "form": lambda file: {"files": {"f": file.read()}},
+    "file of a form": lambda file: {"files": {"f": file}},
+    "named file of a form": lambda file: {"files": {"f": ("a.bin", file, "image/png")}},
+}
+
+
+@pytest.mark.parametrize("kind", list(UPLOADS))
+def test_nothing_is_told_of_what_no_connection_took(face, api, tmp_path, kind):
+    small = tmp_path / "small"
+    small.write_bytes(b"x" * 1000)
+    told = []
+    refusing = face.client(f"https://localhost:{free_port()}", retry=1)
+    with small.open("rb") as file, pytest.raises(botsec.ConnectError):
+        refusing.post("/x", **UPLOADS[kind](file), progress=lambda *seen: told.append(seen))
+    assert told == []
+    with small.open("rb") as file:
+        face.client(api.origin).post("/x", **UPLOADS[kind](file), progress=lambda *seen: told.append(seen))
+    assert told == [(1000, None if kind == "iterator" else 1000)]
+
+
+class Awaited:
+    async def __call__(self, done, total):
+        raise AssertionError("nobody awaits this")
+
+
+async def awaited(done, total):
+    raise AssertionError("nobody awaits this")
+
+
+@pytest.mark.parametrize("progress", [awaited, Awaited(), functools.partial(awaited), 7])
+def test_a_progress_that_nobody_would_await_is_refused(client, api, tmp_path, progress):
+    with pytest.raises(TypeError, match="progress"):
+        client.post("/x", content=b"x", progress=progress)
+    with pytest.raises(TypeError, match="progress"):
+        client.download("/x", tmp_path / "x", progress=progress)
+    assert api.requests == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_watched_text_file_is_refused_in_forms(client, api, tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("x")
+    with file.open() as opened, pytest.raises(TypeError, match="binary"):
+        client.post("/x", files={"f": opened}, progress=print)
+    assert api.requests == []
+
+
+def generator(face, notes, body):
+    """A generator of the face's kind that notes its beginning and its end, and is kept from the collector by its caller."""
+    if face.is_async:
+
+        async def chunks():
+            notes.append("begun")
+            try:
+                for chunk in body:
+                    yield chunk
+            finally:
+                notes.append("closed")
+    else:
+
+        def chunks():
+            notes.append("begun")
+            try:
+                yield from body
+            finally:
+                notes.append("closed")
+
+    return chunks()
+
+
+def answers_early(server, connection) -> None:
+    connection.sendall(acts.OK + b"Content-Length: 2\r\nConnection: close\r\n\r\nok")
+
+
+@pytest.mark.parametrize("is_watched", [False, True])
+def test_a_body_iterator_is_closed_when_its_call_ends_early(face, hostile, is_watched):
+    progress = (lambda *_: None) if is_watched else None
+    early = face.client(hostile(answers_early).origin, retry=1)
+    refusing = face.client(f"https://localhost:{free_port()}", retry=1)
+    silent = face.client(hostile(acts.stalls()).origin, retry=1, timeout=0.3)
+    ways = {
+        "answered": (early, itertools.repeat(b"x" * 1000), None),
+        "refused": (refusing, itertools.repeat(b"x" * 1000), botsec.ConnectError),
+        "timed out": (silent, itertools.repeat(b"x" * 1000), botsec.RequestTimeoutError),
+        "no bytes": (early, iter([b"x", 5]), TypeError),
+        "complete": (early, iter([b"x"]), None),
+    }
+    for way, (client, body, expected) in ways.items():
+        notes = []
+        chunks = generator(face, notes, body)
+        # An early answer may also be seen as a connection that broke while the rest was sent.
+        with contextlib.suppress(expected or botsec.TransportError):
+            client.post("/x", content=chunks, progress=progress)
+            assert expected is None, way
+        # A connection may be refused before the first chunk was asked for.
+        assert notes == ["begun", "closed"] or (way == "refused" and notes == []), way
+
+
+def test_the_deadline_holds_while_a_body_never_ends(face, hostile):
+    client = face.client(hostile(acts.stalls()).origin, retry=1, timeout=0.3)
+    begun = time.monotonic()
+    with pytest.raises(botsec.RequestTimeoutError):
+        client.post("/x", content=itertools.repeat(b"x" * 1000))
+    assert time.monotonic() - begun < 5
+
+
+def test_a_body_iterator_that_was_never_asked_can_be_sent_later(face, api):
+    client = face.client(api.origin, allow=["POST /x"])
+    notes = []
+    chunks = generator(face, notes, [b"ab", b"c"])
+    with pytest.raises(botsec.RouteNotAllowedError):
+        client.post("/y", content=chunks)
+    assert notes == []
+    client.post("/x", content=chunks)
+    assert (api.last.body, notes) == (b"abc", ["begun", "closed"])
+
+
+def test_an_exception_while_an_iterator_closes_is_told_and_hides_nothing(face, hostile, monkeypatch):
+    class Chunks:
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            return b"x" * 1000
+
+        def close(self):
+            raise KeyError("mine")
+
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda raised: told.append(raised.exc_value))
+    if face.is_async:
+        face.loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
+    client = face.client(hostile(acts.stalls()).origin, retry=1, timeout=0.3)
+    with pytest.raises(botsec.RequestTimeoutError):
+        client.post("/x", content=Chunks())
+    assert [type(error) for error in told] == [KeyError]
+
+
+def test_a_cancelled_call_closes_its_body(authority, hostile):
+    server = hostile(acts.stalls())
+    closed = []
+
+    async def chunks():
+        try:
+            while True:
+                yield b"x" * 1000
+        finally:
+            await asyncio.sleep(0)
+            closed.append(True)
+
+    async def run():
+        options = {"tls": botsec.Tls(ca_file=authority.ca_file), "networks": "loopback", "retry": 1}
+        async with botsec.AsyncClient(server.origin, **options) as client:
+            body = chunks()
+            call = asyncio.create_task(client.post("/x", content=body))
+            while not server.heads:
+                await asyncio.sleep(0.01)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            assert closed == [True]
+
+    asyncio.run(run())
 
 
 def test_an_exception_in_progress_is_the_callers(client):

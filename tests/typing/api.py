@@ -1,5 +1,7 @@
 """Never run: a type checker reads the public names as a user would write them."""
 
+from array import array
+
 from botsec import (
     AsyncClient,
     AwsSigV4,
@@ -33,7 +35,8 @@ def sync() -> str:
     ) as client:
         response: Response = client.get("/users/{id:int}", path={"id": 42}, params={"q": ["a", "b"]})
         status: int = response.status_code
-        with client.stream("GET", "/x") as stream:
+        client.post("/x", content=array("B", b"x"), headers=[("X-Key", key), ("X-Key", "plain")])
+        with client.stream("GET", "/x", check=lambda r: r.status_code == 200) as stream:
             for chunk in stream.iter_bytes():
                 status += len(chunk)
         return escape.telegram(response.text, where="code")

@@ -3,6 +3,7 @@
 pub(super) mod background;
 pub(super) mod bridge;
 pub(super) mod promise;
+mod pump;
 pub(super) mod stack;
 
 use std::future::Future;

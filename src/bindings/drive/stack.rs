@@ -21,13 +21,14 @@ use super::super::client::Core;
 use super::super::convert;
 use super::super::error::{Raise, wrong_type};
 use super::Sketch;
+use super::pump::Pump;
 use crate::clock;
 use crate::error::{Code, Error};
 use crate::fork::{Lock, epoch};
 use crate::observe::Event;
 use crate::pipeline::Outcome;
 use crate::transport::{Crew, Limits, Settings, Stream, Transport};
-use crate::validate::Feeder;
+use crate::validate::Room;
 
 /// How often a waiting call looks for signals.
 const TICK: Duration = Duration::from_millis(50);
@@ -36,6 +37,9 @@ const MAX_IDLE_DRIVERS: usize = 64;
 /// After this long a server may have closed a kept connection or said something unasked on it, which the runtime learns only
 /// when it runs; shorter than a round trip, nothing can tell it from what crosses a request on its way.
 const STALE_AFTER: Duration = Duration::from_millis(1);
+/// A body whose connection takes every chunk at once never waits, and only a runtime that waits looks at timers and sockets:
+/// without this, no deadline would end it and no early answer be seen.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// A runtime and its connections.
 pub(in super::super) struct Driver {
@@ -125,8 +129,8 @@ enum Step<T> {
     Done(T),
     /// Time to look for signals.
     Tick,
-    /// The body has room for a chunk.
-    Room(mpsc::OwnedPermit<Result<Bytes, ()>>),
+    /// The body has room for a chunk, or wants no more.
+    Room(Option<Room>),
     /// A signer is asked.
     Ask(Question),
 }
@@ -168,18 +172,16 @@ pub(in super::super) fn call(py: Python<'_>, core: &Core, prepared: Prepared) ->
     let (mut questions, signers) =
         questions.map_or((None, Vec::new()), |(receiver, signers)| (Some(receiver), signers));
     let main = is_main_thread(py)?;
-    let rest = clock::now().duration_since(driver.used);
+    let mut looked = driver.used;
+    let rest = clock::now().duration_since(looked);
     let result = py.detach(|| {
         let Driver { runtime: Some(runtime), transport: Some(transport), crew: Some(crew), tick, .. } = &mut driver
         else {
             return Err(wrong_type("The driver is gone."));
         };
         if rest > STALE_AFTER {
-            // Lets the reactor see the connections that servers closed meanwhile, before one of them is used.
-            runtime.block_on(crew.drive(async {
-                tokio::task::yield_now().await;
-                tokio::task::yield_now().await;
-            }));
+            // The connections that servers closed meanwhile, before one of them is used.
+            look(runtime, crew);
         }
         let guard = runtime.enter();
         let mut future = pin!(super::send(&core.setup, transport, call, &sketch));
@@ -202,9 +204,13 @@ pub(in super::super) fn call(py: Python<'_>, core: &Core, prepared: Prepared) ->
                         break Err(raised);
                     }
                 }
-                Step::Room(permit) => {
-                    if let Some(Err(raised)) = body.as_mut().map(|pump| Python::attach(|py| pump.push(py, permit))) {
+                Step::Room(room) => {
+                    if let Some(Err(raised)) = body.as_mut().map(|pump| Python::attach(|py| pump.push(py, room))) {
                         break Err(raised);
+                    }
+                    if clock::now().duration_since(looked) > LOOK {
+                        looked = clock::now();
+                        look(runtime, crew);
                     }
                 }
                 Step::Ask(question) => {
@@ -218,14 +224,30 @@ pub(in super::super) fn call(py: Python<'_>, core: &Core, prepared: Prepared) ->
         let _guard = runtime.enter();
         result
     });
-    match result {
-        Ok(outcome) => Ok(Driven::Outcome(outcome, driver)),
-        Err(raised) => {
-            driver.used = clock::now();
-            core.stack.push(driver);
-            Ok(Driven::Raised(raised, sketch.cancelled(&core.setup)))
+    let finished = body.map_or(Ok(()), |mut pump| {
+        let finished = if result.is_ok() { pump.finish(py) } else { Ok(()) };
+        pump.close(py);
+        finished
+    });
+    let (raised, event) = match (result, finished) {
+        (Ok(outcome), Ok(())) => return Ok(Driven::Outcome(outcome, driver)),
+        (Ok(outcome), Err(raised)) => {
+            let _guard = driver.runtime.as_ref().map(Runtime::enter);
+            drop(outcome.result);
+            (raised, outcome.event)
         }
-    }
+        (Err(raised), _) => (raised, sketch.cancelled(&core.setup)),
+    };
+    core.stack.push(driver);
+    Ok(Driven::Raised(raised, event))
+}
+
+/// Lets the runtime see which timers rang and what its sockets got.
+fn look(runtime: &Runtime, crew: &mut Crew) {
+    runtime.block_on(crew.drive(async {
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+    }));
 }
 
 async fn step<F: Future>(
@@ -239,9 +261,9 @@ async fn step<F: Future>(
             return Poll::Ready(Step::Done(output));
         }
         if let Some(pump) = body.as_mut()
-            && let Poll::Ready(Some(permit)) = pump.poll_room(context)
+            && let Poll::Ready(room) = pump.poll_room(context)
         {
-            return Poll::Ready(Step::Room(permit));
+            return Poll::Ready(Step::Room(room));
         }
         if let Some(questions) = questions.as_mut()
             && let Poll::Ready(Some(question)) = questions.poll_recv(context)
@@ -254,60 +276,6 @@ async fn step<F: Future>(
         Poll::Ready(Step::Tick)
     })
     .await
-}
-
-type Room = Pin<Box<dyn Future<Output = Option<mpsc::OwnedPermit<Result<Bytes, ()>>>> + Send>>;
-
-/// A Python iterator whose chunks become a request body.
-struct Pump {
-    iterator: Py<PyAny>,
-    feeder: Option<Feeder>,
-    room: Option<Room>,
-}
-
-impl Pump {
-    fn new(py: Python<'_>, feeder: Feeder, iterable: &Py<PyAny>) -> PyResult<Self> {
-        let iterable = iterable.bind(py);
-        if iterable.hasattr("__aiter__")? {
-            return Err(wrong_type("An async iterator as `content` needs an AsyncClient."));
-        }
-        Ok(Self { iterator: iterable.try_iter()?.into_any().unbind(), feeder: Some(feeder), room: None })
-    }
-
-    fn poll_room(
-        &mut self,
-        context: &mut std::task::Context<'_>,
-    ) -> Poll<Option<mpsc::OwnedPermit<Result<Bytes, ()>>>> {
-        let Some(feeder) = &self.feeder else { return Poll::Pending };
-        let room = self.room.get_or_insert_with(|| {
-            let feeder = feeder.clone();
-            Box::pin(async move { feeder.reserve_owned().await.ok() })
-        });
-        let poll = room.as_mut().poll(context);
-        if poll.is_ready() {
-            self.room = None;
-            if let Poll::Ready(None) = poll {
-                self.feeder = None;
-                return Poll::Pending;
-            }
-        }
-        poll
-    }
-
-    /// Asks the iterator for one chunk. Its exception ends the call and is the caller's own.
-    fn push(&mut self, py: Python<'_>, permit: mpsc::OwnedPermit<Result<Bytes, ()>>) -> PyResult<()> {
-        match self.iterator.bind(py).try_iter()?.next() {
-            None => self.feeder = None,
-            Some(Ok(chunk)) => {
-                let Some(bytes) = convert::buffer(&chunk)? else {
-                    return Err(wrong_type("A body iterator yields bytes or str."));
-                };
-                permit.send(Ok(bytes));
-            }
-            Some(Err(raised)) => return Err(raised),
-        }
-        Ok(())
-    }
 }
 
 fn answer(py: Python<'_>, question: Question, signers: &[std::sync::Arc<Py<PyAny>>]) -> PyResult<()> {

@@ -1,11 +1,13 @@
 """The whole internet inside a network namespace: every address answers, and every dial is written down.
 
-Run as a program in namespaces of its own (`unshare --net --mount`): reads rows from standard input, writes what happened.
+Run as a program in namespaces of its own (`unshare --net --mount`) with the name of a face: reads rows from standard input,
+writes what happened.
 The system's resolver asks the stub in here; the kernel takes every address for a local one.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -126,26 +128,45 @@ def main() -> None:
                 subprocess.run(["mount", "--bind", folder / file, f"/etc/{file}"], check=True)
         names, world = Names(), World(folder)
         tls = botsec.Tls(ca_file=world.ca_file)
-        json.dump([visit(row, names, world, tls) for row in json.load(sys.stdin)], sys.stdout)
+        ask = ask_async if sys.argv[1:] == ["async"] else ask_sync
+        json.dump([visit(row, ask, names, world, tls) for row in json.load(sys.stdin)], sys.stdout)
 
 
-def visit(row: dict, names: Names, world: World, tls: botsec.Tls) -> dict:
-    """Call the row's URL; twice where its answers change."""
+def ask_sync(url: str, options: dict) -> int:
+    with botsec.Client.open_web(**options) as client:
+        return client.get(url, check=False).status_code
+
+
+def ask_async(url: str, options: dict) -> int:
+    async def ask() -> int:
+        async with botsec.AsyncClient.open_web(**options) as client:
+            return (await client.get(url, check=False)).status_code
+
+    return asyncio.run(ask())
+
+
+def visit(row: dict, ask, names: Names, world: World, tls: botsec.Tls) -> dict:
+    """Call the row's URL; twice where its answers change, unless they change within `calls` calls.
+
+    `busy` answers of 503 come before the redirects and are tried again.
+    """
     answers = row.get("dns_seq")
     names.answers = {name: [ips] for name, ips in row.get("dns", {}).items()}
     if answers:
         names.answers[row["url"].split("/")[2]] = [list(ips) for ips in answers]
     world.dialled.clear()
-    world.locations = [(row.get("status", 302), location) for location in row.get("redirects", [])]
+    busy = row.get("busy", 0)
+    world.locations = [(503, "")] * busy
+    world.locations += [(row.get("status", 302), location) for location in row.get("redirects", [])]
+    options = {"tls": tls, "timeout": 5, "retry": botsec.Retry(1 + busy, base=0.001, cap=0.001)}
     ended = []
-    for _ in range(2 if answers else 1):
-        with botsec.Client.open_web(tls=tls, retry=1, timeout=5) as client:
-            try:
-                ended.append(client.get(row["url"], check=False).status_code)
-            except botsec.BotsecError as error:
-                ended.append(error.code)
-            except Exception as error:
-                ended.append(f"{type(error).__name__}: {error}")
+    for _ in range(row.get("calls", 2 if answers else 1)):
+        try:
+            ended.append(ask(row["url"], options))
+        except botsec.BotsecError as error:
+            ended.append(error.code)
+        except Exception as error:
+            ended.append(f"{type(error).__name__}: {error}")
     return {"ended": ended, "dialled": list(world.dialled)}
 
 
