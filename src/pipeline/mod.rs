@@ -139,6 +139,7 @@ async fn walk(setup: &Setup, transport: &Transport, call: Box<Call>, trace: &mut
         Box::pin(read_secrets(setup, &request, auth, options.timeout.unwrap_or(setup.times.total))).await?;
     }
     // Judged before it queues: what is not allowed shall not wait.
+    let attached = renew::in_use(auth);
     let permitted = Box::new(setup.policy.permit(&request, auth, &setup.defaults)?);
     trace.host = Some(permitted.origin().clone());
     let gate = setup.gate(permitted.origin());
@@ -158,7 +159,7 @@ async fn walk(setup: &Setup, transport: &Transport, call: Box<Call>, trace: &mut
         begun,
         deadline: begun + options.timeout.unwrap_or(setup.times.total),
     };
-    road.attempts(permitted, permit, trace).await
+    road.attempts(permitted, attached, permit, trace).await
 }
 
 /// Has the call's secrets read, unless it is refused without them.
