@@ -15,6 +15,7 @@ from botsec._async import AsyncClient
 from botsec._base import secret, secret_async
 from botsec._core import (
     ApiKey,
+    Aws,
     AwsSigV4,
     Basic,
     Bearer,
@@ -68,6 +69,7 @@ __all__ = [
     "ApiKey",
     "AsyncClient",
     "AuthFailedError",
+    "Aws",
     "AwsSigV4",
     "Basic",
     "Bearer",

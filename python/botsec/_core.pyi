@@ -11,6 +11,7 @@ from botsec._stream import ServerSentEvent
 
 __all__ = [
     "ApiKey",
+    "Aws",
     "AwsSigV4",
     "Basic",
     "Bearer",
@@ -110,6 +111,32 @@ class Secret:
     __hash__: None  # type: ignore[assignment]
 
 class SecretProvider: ...
+
+@final
+class Aws(SecretProvider):
+    def __new__(
+        cls,
+        region: str | None = None,
+        *,
+        access_key_id: str | Secret | None = None,
+        secret_access_key: Secret | None = None,
+        session_token: Secret | None = None,
+        profile: str | None = None,
+        endpoint: str | None = None,
+        sts_endpoint: str | None = None,
+        networks: str | Sequence[str] | None = None,
+        tls: Tls | None = None,
+    ) -> Self: ...
+    @classmethod
+    def from_env(
+        cls,
+        *,
+        region: str | None = None,
+        endpoint: str | None = None,
+        sts_endpoint: str | None = None,
+        networks: str | Sequence[str] | None = None,
+        tls: Tls | None = None,
+    ) -> Self: ...
 
 @final
 class PendingLoad:

@@ -67,16 +67,8 @@ impl Source for Variable {
 /// # Errors
 /// `SecretAccessError` for a value that is not UTF-8 text.
 pub fn variable(name: &'static str) -> Result<Option<String>, Error> {
-    Ok(hidden(name)?.map(|value| value.expose_secret().to_owned()))
-}
-
-/// A variable that holds a secret; `None` when it is unset or empty.
-///
-/// # Errors
-/// `SecretAccessError` for a value that is not UTF-8 text.
-pub(super) fn hidden(name: &'static str) -> Result<Option<SecretString>, Error> {
     match Variable(name.to_owned()).value(std::env::var_os(name)) {
-        Ok(value) => Ok(Some(value)),
+        Ok(value) => Ok(Some(value.expose_secret().to_owned())),
         Err(error) if error.code() == Code::SecretNotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -128,4 +120,16 @@ pub fn proxy() -> Result<Option<ProxyVariable>, Error> {
     };
     let except = first(&["no_proxy", "NO_PROXY"]).map_or(String::new(), |(_, value)| value.as_str().to_owned());
     Ok(Some(ProxyVariable { url: format!("{scheme}://{}", host.trim_end_matches('/')), auth, except }))
+}
+
+/// A variable that holds a secret; `None` when it is unset or empty.
+///
+/// # Errors
+/// `SecretAccessError` for a value that is not UTF-8 text.
+pub(super) fn hidden(name: &'static str) -> Result<Option<Secret>, Error> {
+    match super::load(&format!("env:{name}"), super::Wish::default()) {
+        Ok(secret) => Ok(Some(secret)),
+        Err(error) if error.code() == Code::SecretNotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }

@@ -13,6 +13,7 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 use tokio::time::sleep;
 
+use super::aws::Keys;
 use super::caller::strange;
 use super::file::File;
 use super::{clean, env, wrap};
@@ -33,6 +34,7 @@ const EKS: [(&str, Metadata); 2] =
 
 /// A token, and how long it is good for.
 #[derive(Clone, Debug)]
+#[allow(dead_code, reason = "for the managers of Google and Azure, which come next")]
 pub(crate) struct Lease {
     /// The token.
     pub(crate) token: Secret,
@@ -40,40 +42,67 @@ pub(crate) struct Lease {
     pub(crate) lifetime: Duration,
 }
 
-/// What signs requests to AWS, and how long it is good for.
+/// Where the credentials of an ECS task, an EKS pod or an EC2 instance come from, taken from the variables that these set.
 #[derive(Clone, Debug)]
-pub(crate) struct AwsKeys {
-    /// The public name of the key.
-    pub(crate) id: String,
-    /// The key.
-    pub(crate) secret: Secret,
-    /// What temporary keys are sent with.
-    pub(crate) session: Option<Secret>,
-    /// From now on; `None` for keys that stay.
-    pub(crate) lifetime: Option<Duration>,
+pub(crate) enum AwsMachine {
+    /// A task or pod, and what it is asked with.
+    Container {
+        /// The service.
+        at: Metadata,
+        /// Path and query.
+        path: String,
+        /// The file of its token, which the platform rotates, or the token.
+        token: Option<Result<String, Secret>>,
+    },
+    /// An instance, unless a variable forbids to ask for it.
+    Instance {
+        /// Whether it may be asked.
+        allowed: bool,
+    },
 }
 
-/// The credentials of the task, pod or instance that this process runs in. Reads the variables that ECS and EKS set.
-///
-/// # Errors
-/// [`Fault`] that names the service, or the variable that cannot be used.
-#[allow(dead_code, reason = "for the manager of AWS, which comes next")]
-pub(crate) async fn aws_credentials() -> Result<AwsKeys, Fault> {
-    let variable = |name| env::variable(name).map_err(firm);
-    let relative = variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")?;
-    let full = variable("AWS_CONTAINER_CREDENTIALS_FULL_URI")?;
-    match container(relative, full).map_err(firm)? {
-        Some((at, path)) => {
-            let token = match variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")? {
-                Some(path) => Some(File::parse(&path).and_then(|file| file.read()).map_err(firm)?),
-                None => env::hidden("AWS_CONTAINER_AUTHORIZATION_TOKEN").map_err(firm)?,
-            };
-            container_keys(at, &path, token.as_ref().map(ExposeSecret::expose_secret)).await
+impl AwsMachine {
+    /// Reads `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`, its `FULL_URI`, `AWS_CONTAINER_AUTHORIZATION_TOKEN`, its `TOKEN_FILE`,
+    /// and `AWS_EC2_METADATA_DISABLED`.
+    ///
+    /// # Errors
+    /// `SecretAccessError` that names the variable that cannot be used.
+    pub(crate) fn from_env() -> Result<Self, Error> {
+        let relative = env::variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")?;
+        let full = env::variable("AWS_CONTAINER_CREDENTIALS_FULL_URI")?;
+        let Some((at, path)) = container(relative, full)? else {
+            let disabled = env::variable("AWS_EC2_METADATA_DISABLED")?;
+            return Ok(Self::Instance { allowed: !disabled.is_some_and(|text| text.eq_ignore_ascii_case("true")) });
+        };
+        let token = match env::variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")? {
+            Some(path) => Some(Ok(path)),
+            None => env::hidden("AWS_CONTAINER_AUTHORIZATION_TOKEN")?.map(Err),
+        };
+        Ok(Self::Container { at, path, token })
+    }
+
+    /// The credentials that it has now.
+    ///
+    /// # Errors
+    /// [`Fault`] that names the service.
+    pub(crate) async fn credentials(&self) -> Result<Keys, Fault> {
+        match self {
+            Self::Container { at, path, token } => {
+                let token = match token {
+                    Some(Ok(path)) => {
+                        let read = File::parse(path).and_then(|file| file.read()).map_err(firm)?;
+                        Some(hidden(read.expose_secret())?)
+                    }
+                    Some(Err(secret)) => Some(hidden(&secret.reveal().map_err(firm)?)?),
+                    None => None,
+                };
+                container_keys(*at, path, token).await
+            }
+            Self::Instance { allowed: true } => instance_keys(Metadata::Ec2).await,
+            Self::Instance { allowed: false } => {
+                Err(strange("AWS_EC2_METADATA_DISABLED keeps the instance's credentials out of reach"))
+            }
         }
-        None if variable("AWS_EC2_METADATA_DISABLED")?.is_some_and(|text| text.eq_ignore_ascii_case("true")) => {
-            Err(strange("AWS_EC2_METADATA_DISABLED keeps the instance's credentials out of reach"))
-        }
-        None => instance_keys(Metadata::Ec2).await,
     }
 }
 
@@ -121,13 +150,13 @@ fn is_path(text: &str) -> bool {
     text.len() <= 256 && text.starts_with('/') && !text.starts_with("//") && text.bytes().all(plain) && !climbs
 }
 
-async fn container_keys(at: Metadata, path: &str, token: Option<&str>) -> Result<AwsKeys, Fault> {
-    let headers = token.map(|token| Ok((AUTHORIZATION, hidden(token)?))).transpose()?;
-    let answer = ask(at, Method::GET, path, headers.into_iter().collect()).await?;
+async fn container_keys(at: Metadata, path: &str, token: Option<HeaderValue>) -> Result<Keys, Fault> {
+    let headers = token.map(|token| (AUTHORIZATION, token)).into_iter().collect();
+    let answer = ask(at, Method::GET, path, headers).await?;
     aws_keys(&json(&answer)?, Duration::ZERO)
 }
 
-async fn instance_keys(at: Metadata) -> Result<AwsKeys, Fault> {
+async fn instance_keys(at: Metadata) -> Result<Keys, Fault> {
     const BASE: &str = "/latest/meta-data/iam/security-credentials/";
     let ttl = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
     let answer = ask(at, Method::PUT, "/latest/api/token", vec![(ttl, HeaderValue::from_static("60"))]).await?;
@@ -148,16 +177,16 @@ async fn instance_keys(at: Metadata) -> Result<AwsKeys, Fault> {
 }
 
 /// Keys as ECS, EKS and EC2 write them. Keys that are over serve for `overdue`.
-fn aws_keys(value: &Value, overdue: Duration) -> Result<AwsKeys, Fault> {
+fn aws_keys(value: &Value, overdue: Duration) -> Result<Keys, Fault> {
     let of = |name: &str| value.get(name).and_then(Value::as_str).and_then(clean);
     let lacking = || strange("the metadata service's answer lacks a part of the credentials");
     let expires = of("Expiration").and_then(|text| rfc3339(text.expose_secret())).ok_or_else(lacking)?;
     let lifetime = expires.duration_since(clock::wall()).unwrap_or_default().max(overdue);
     let part = |name, what: &str| of(name).map(|value| wrap(&format!("aws-metadata:{what}"), value, None));
-    let id = of("AccessKeyId").ok_or_else(lacking)?.expose_secret().to_owned();
+    let id = of("AccessKeyId").ok_or_else(lacking)?;
     let secret = part("SecretAccessKey", "secret-access-key").ok_or_else(lacking)?;
     let session = part("Token", "session-token").ok_or_else(lacking)?;
-    Ok(AwsKeys { id, secret, session: Some(session), lifetime: Some(lifetime) })
+    Ok(Keys::temporary(id.expose_secret(), secret, session, lifetime))
 }
 
 async fn google(at: Metadata) -> Result<Lease, Fault> {

@@ -4,6 +4,7 @@ from array import array
 
 from botsec import (
     AsyncClient,
+    Aws,
     AwsSigV4,
     Bearer,
     BotsecError,
@@ -64,3 +65,11 @@ def signed(key: Secret) -> Client:
             AwsSigV4(key, key, region="eu-central-1", service="execute-api", session_token=None),
         ],
     )
+
+
+def managed(key: Secret) -> Secret:
+    aws = Aws(
+        "eu-central-1", access_key_id="AKIAIOSFODNN7EXAMPLE", secret_access_key=key, session_token=None, tls=Tls()
+    )
+    secret("aws-sm:prod/bot?field=key", provider=Aws.from_env(region=None, networks="private"))
+    return secret("aws-sm:prod/bot", provider=aws, ttl=60, max_stale=0)
