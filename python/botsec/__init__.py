@@ -16,6 +16,7 @@ from botsec._base import secret, secret_async
 from botsec._core import (
     ApiKey,
     AppRoleLogin,
+    Aws,
     AwsSigV4,
     Basic,
     Bearer,
@@ -76,6 +77,7 @@ __all__ = [
     "AppRoleLogin",
     "AsyncClient",
     "AuthFailedError",
+    "Aws",
     "AwsSigV4",
     "Basic",
     "Bearer",

@@ -16,6 +16,7 @@ from botsec.errors import BotsecError
 __all__ = [
     "ApiKey",
     "AppRoleLogin",
+    "Aws",
     "AwsSigV4",
     "Basic",
     "Bearer",
@@ -130,6 +131,32 @@ class Secret:
 
 @disjoint_base
 class SecretProvider: ...
+
+@final
+class Aws(SecretProvider):
+    def __new__(
+        cls,
+        region: str | None = None,
+        *,
+        access_key_id: str | Secret | None = None,
+        secret_access_key: Secret | None = None,
+        session_token: Secret | None = None,
+        profile: str | None = None,
+        endpoint: str | None = None,
+        sts_endpoint: str | None = None,
+        networks: str | Sequence[str] | None = None,
+        tls: Tls | None = None,
+    ) -> Self: ...
+    @classmethod
+    def from_env(
+        cls,
+        *,
+        region: str | None = None,
+        endpoint: str | None = None,
+        sts_endpoint: str | None = None,
+        networks: str | Sequence[str] | None = None,
+        tls: Tls | None = None,
+    ) -> Self: ...
 
 @final
 class PathTemplates:

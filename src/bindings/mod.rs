@@ -1,6 +1,7 @@
 //! The Python face of the core: converts, drives, converts back. No decisions.
 
 mod auth;
+mod aws;
 mod ca;
 mod call;
 mod client;
@@ -52,6 +53,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<secret::PySecret>()?;
     module.add_class::<secret::PendingLoad>()?;
     module.add_class::<provider::PyProvider>()?;
+    module.add_class::<aws::Aws>()?;
     module.add_class::<pending::PendingCall>()?;
     module.add_class::<pending::PendingChunk>()?;
     module.add_class::<pending::PendingRoom>()?;

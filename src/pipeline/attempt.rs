@@ -8,7 +8,7 @@ use http::header::LOCATION;
 use super::gate::Gate;
 use super::queue::{self, Permit};
 use super::redirect;
-use super::renew::{self, Retry};
+use super::renew::{InUse, Retry};
 use super::response::{Content, Response};
 use super::setup::{Options, Setup, SignRequest, Signers};
 use super::verdict::{judge_type, outcome_of, status_error, stopped};
@@ -59,7 +59,7 @@ pub(super) struct Answer {
 }
 
 impl Road<'_> {
-    fn permit(&self) -> Result<PermittedRequest, Error> {
+    pub(super) fn permit(&self) -> Result<PermittedRequest, Error> {
         self.setup.policy.permit(self.request, self.auth, &self.setup.defaults)
     }
 
@@ -81,13 +81,14 @@ impl Road<'_> {
     pub(super) async fn attempts(
         &self,
         first: Box<PermittedRequest>,
+        mut attached: Option<InUse>,
         permit: Permit,
         trace: &mut Trace,
     ) -> Result<Response, Failure> {
         let (mut permitted, mut permit) = (first, permit);
         loop {
             trace.attempts += 1;
-            let used = renew::in_use(self.auth);
+            let used = self.keep_up(&mut permitted, attached.take())?;
             let host = permitted.origin().clone();
             let result = match self.exchange(permitted, &mut permit, trace).await {
                 Ok(answer) => self.read(answer, trace.attempts, used.is_some() && !trace.renewed).await,

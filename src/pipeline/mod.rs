@@ -148,6 +148,7 @@ async fn walk(setup: &Setup, transport: &Transport, call: Box<Call>, trace: &mut
         Box::pin(read_secrets(setup, &request, auth, options.timeout.unwrap_or(setup.times.total))).await?;
     }
     // Judged before it queues: what is not allowed shall not wait.
+    let attached = renew::in_use(auth);
     let permitted = Box::new(setup.policy.permit(&request, auth, &setup.defaults)?);
     trace.host = Some(permitted.origin().clone());
     let gate = setup.gate(permitted.origin()).of(&permitted);
@@ -176,7 +177,7 @@ async fn walk(setup: &Setup, transport: &Transport, call: Box<Call>, trace: &mut
         begun,
         deadline: begun + options.timeout.unwrap_or(setup.times.total),
     };
-    let result = road.attempts(permitted, permit, trace).await;
+    let result = road.attempts(permitted, attached, permit, trace).await;
     trace.circuit = circuit();
     result
 }

@@ -43,8 +43,11 @@ pub(super) async fn ready(request: &ValidRequest, auth: &[Auth], longest: Durati
     Ok(())
 }
 
+/// A secret that may change, and the value of it that is in use.
+pub(super) type InUse = (Secret, Arc<Version>);
+
 /// The first secret of these proofs that may change, and the value that goes out now.
-pub(super) fn in_use(auth: &[Auth]) -> Option<(Secret, Arc<Version>)> {
+pub(super) fn in_use(auth: &[Auth]) -> Option<InUse> {
     let secret = auth.iter().flat_map(Auth::secrets).find(|secret| secret.is_moving())?;
     Some((secret.clone(), secret.reveal().ok()?))
 }
@@ -60,8 +63,31 @@ pub(super) enum Retry {
 }
 
 impl Road<'_> {
+    /// Attaches the value of now where the one that was attached before a wait in line is no longer in use; which one that is.
+    ///
+    /// What goes out is never older than what this returns, so that a 401 is not taken for one to a newer value.
+    ///
+    /// # Errors
+    /// As [`Secret::reveal`]: its time may have ended meanwhile.
+    pub(super) fn keep_up(
+        &self,
+        permitted: &mut PermittedRequest,
+        attached: Option<InUse>,
+    ) -> Result<Option<InUse>, Error> {
+        let now = in_use(self.auth);
+        let same = match (&attached, &now) {
+            (Some((_, before)), Some((_, now))) => Arc::ptr_eq(before, now),
+            (None, None) => true,
+            _ => false,
+        };
+        if !same {
+            *permitted = self.permit()?;
+        }
+        Ok(now)
+    }
+
     /// After a 401: reads the secret again, and says whether another try makes sense.
-    pub(super) async fn renew(&self, used: &(Secret, Arc<Version>), trace: &mut Trace) -> Retry {
+    pub(super) async fn renew(&self, used: &InUse, trace: &mut Trace) -> Retry {
         let (secret, version) = used;
         let end = clock::on_timers(self.deadline).into();
         match tokio::time::timeout_at(end, secret.renewed(version.fingerprint())).await {

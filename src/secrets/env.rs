@@ -121,3 +121,15 @@ pub fn proxy() -> Result<Option<ProxyVariable>, Error> {
     let except = first(&["no_proxy", "NO_PROXY"]).map_or(String::new(), |(_, value)| value.as_str().to_owned());
     Ok(Some(ProxyVariable { url: format!("{scheme}://{}", host.trim_end_matches('/')), auth, except }))
 }
+
+/// A variable that holds a secret; `None` when it is unset or empty.
+///
+/// # Errors
+/// `SecretAccessError` for a value that is not UTF-8 text.
+pub(super) fn hidden(name: &'static str) -> Result<Option<Secret>, Error> {
+    match super::load(&format!("env:{name}"), super::Wish::default()) {
+        Ok(secret) => Ok(Some(secret)),
+        Err(error) if error.code() == Code::SecretNotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,13 +1,16 @@
 //! Where secrets come from: the environment, files, secret managers. An error names the source, never a value or a neighbour.
 
+mod aws;
 pub mod caller;
 mod env;
 mod file;
 mod keeper;
+mod metadata;
 mod oauth;
 mod place;
 mod vault;
 
+pub use aws::{Aws, AwsOptions, Credentials};
 pub use caller::{Answer, Ask, Caller, Reach};
 pub use env::{ProxyVariable, proxy, proxy_is_set, variable};
 pub use keeper::{Fetch, Fetching};

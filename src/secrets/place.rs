@@ -29,7 +29,9 @@ impl Place {
         if source.len() > MAX_SOURCE || path.is_empty() || source.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return wrong(form());
         }
-        if path.split('/').any(|segment| segment.is_empty() || segment == "." || segment == "..") {
+        // Names in AWS often begin with a slash.
+        let segments = if scheme == "aws-sm" { path.strip_prefix('/').unwrap_or(path) } else { path };
+        if segments.split('/').any(|segment| segment.is_empty() || segment == "." || segment == "..") {
             return wrong(form());
         }
         if redact::looks_like_token(path) {

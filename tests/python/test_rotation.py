@@ -329,3 +329,18 @@ def test_scrub_env_removes_the_variable(monkeypatch):
     assert "BOTSEC_TEST_SCRUBBED" not in os.environ and secret.reveal() == "value-to-scrub-1"
     with pytest.raises(ValueError):
         botsec.secret("file:/x", scrub_env=True)
+
+
+def test_a_value_that_changes_while_a_call_waits_in_line_is_the_one_that_is_sent(api, tls):
+    secret = botsec.secret("mine:place", provider=Vault(("first-value-123", "1"), ("second-value-456", "2")))
+    client = botsec.Client(api.origin, auth=botsec.Bearer(secret), rate="2/s", tls=tls, networks="loopback")
+    with client:
+        for _ in range(2):
+            client.get("/x")
+        waiting = threading.Thread(target=client.get, args=("/x",))
+        waiting.start()
+        secret.refresh()
+        waiting.join(5)
+    sent = [request.header("authorization") for request in api.requests]
+    assert sent == ["Bearer first-value-123"] * 2 + ["Bearer second-value-456"]
+    assert api.gaps("/x")[-1] > 0.2

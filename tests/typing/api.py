@@ -5,6 +5,7 @@ from array import array
 from botsec import (
     AppRoleLogin,
     AsyncClient,
+    Aws,
     AwsSigV4,
     Bearer,
     BotsecError,
@@ -91,3 +92,11 @@ def managed(key: Secret) -> tuple[Secret, Client]:
     Client("https://api.example.com", auth=refresh)
     Vault.from_env(login=AppRoleLogin(token, secret_id=oauth.token))
     return secret("vault:kv/bot?field=key", provider=vault), Client("https://api.example.com", auth=oauth)
+
+
+def managed_by_aws(key: Secret) -> Secret:
+    aws = Aws(
+        "eu-central-1", access_key_id="AKIAIOSFODNN7EXAMPLE", secret_access_key=key, session_token=None, tls=Tls()
+    )
+    secret("aws-sm:prod/bot?field=key", provider=Aws.from_env(region=None, networks="private"))
+    return secret("aws-sm:prod/bot", provider=aws, ttl=60, max_stale=0)

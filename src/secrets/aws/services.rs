@@ -1,0 +1,75 @@
+//! Clients of the services that are asked, one per region: all secrets of a provider share their connections.
+
+use std::sync::Arc;
+
+use super::region::Region;
+use crate::error::Error;
+use crate::fork::Lock;
+use crate::secrets::{Caller, Reach};
+use crate::transport::Tls;
+
+/// Endpoints that take the place of AWS's own, and how all of them are reached.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Endpoints {
+    pub(super) secrets: Option<String>,
+    pub(super) sts: Option<String>,
+    pub(super) sso: Option<String>,
+    pub(super) networks: Vec<String>,
+    pub(super) tls: Tls,
+}
+
+/// The clients that were needed so far.
+pub(super) struct Services {
+    endpoints: Endpoints,
+    known: Lock<Vec<(String, Arc<Caller>)>>,
+}
+
+impl Services {
+    /// # Errors
+    /// As [`Caller::new`], for every endpoint that was given.
+    pub(super) fn new(endpoints: Endpoints) -> Result<Self, Error> {
+        let services = Self { endpoints, known: Lock::default() };
+        let Endpoints { secrets, sts, sso, .. } = services.endpoints.clone();
+        for (name, base) in [("endpoint", secrets), ("sts_endpoint", sts), ("AWS_ENDPOINT_URL_SSO", sso)] {
+            let Some(base) = base else { continue };
+            services.caller(base).map_err(|error| {
+                let said = error.user_message().replace("base_url", name);
+                error.saying(said)
+            })?;
+        }
+        Ok(services)
+    }
+
+    pub(super) fn secrets(&self, region: &Region) -> Result<Arc<Caller>, Error> {
+        self.caller(self.endpoints.secrets.clone().unwrap_or_else(|| region.base("secretsmanager")))
+    }
+
+    pub(super) fn sts(&self, region: &Region) -> Result<Arc<Caller>, Error> {
+        self.caller(self.endpoints.sts.clone().unwrap_or_else(|| region.base("sts")))
+    }
+
+    pub(super) fn sso(&self, region: &Region) -> Result<Arc<Caller>, Error> {
+        self.caller(self.endpoints.sso.clone().unwrap_or_else(|| region.base("portal.sso")))
+    }
+
+    pub(super) fn has_endpoint(&self) -> bool {
+        self.endpoints.secrets.is_some()
+    }
+
+    fn caller(&self, base: String) -> Result<Arc<Caller>, Error> {
+        let known = self.known.lock().iter().find(|(url, _)| *url == base).map(|(_, caller)| caller.clone());
+        if let Some(caller) = known {
+            return Ok(caller);
+        }
+        let Endpoints { networks, tls, .. } = &self.endpoints;
+        let reach = Reach { base: base.clone(), networks: networks.clone(), tls: tls.clone() };
+        let made = Arc::new(Caller::new(&reach)?);
+        let mut held = self.known.lock();
+        // Of two that were made at once the first stays.
+        if let Some((_, caller)) = held.iter().find(|(url, _)| *url == base) {
+            return Ok(caller.clone());
+        }
+        held.push((base, made.clone()));
+        Ok(made)
+    }
+}
