@@ -45,7 +45,7 @@ pub struct Ask {
     pub method: Method,
     /// A path template, such as `/v1/{mount:segments}/data/{path:segments}`.
     pub template: String,
-    /// The template's values.
+    /// The template's values; those of `segments` fields with slashes between them.
     pub values: Vec<(&'static str, String)>,
     /// Query parameters.
     pub params: Vec<(String, String)>,
@@ -57,6 +57,8 @@ pub struct Ask {
     pub kind: &'static str,
     /// How the question is signed or authenticated, beside its headers.
     pub auth: Vec<Auth>,
+    /// Statuses outside 200–299 whose answers the asker reads itself.
+    pub reads: &'static [u16],
 }
 
 impl Ask {
@@ -71,6 +73,7 @@ impl Ask {
             body: None,
             kind: "application/json",
             auth: Vec::new(),
+            reads: &[],
         }
     }
 
@@ -150,7 +153,7 @@ impl Caller {
         Ok(made)
     }
 
-    /// Asks; any status outside 200–299 is a fault.
+    /// Asks; any status outside 200–299 is a fault, unless the question reads it.
     ///
     /// # Errors
     /// [`Fault`]: passing when the manager was out of reach, answered 5xx or 429; else what it refused.
@@ -158,7 +161,11 @@ impl Caller {
         let firm = |error: Error| Fault { error, passing: false };
         let transport = self.transport().map_err(firm)?;
         let route = Arc::new(Route::parse(&ask.template).map_err(firm)?);
-        let values = ask.values.into_iter().map(|(name, value)| (name.to_owned(), Value::Text(value))).collect();
+        let value = |name: &str, text: String| match ask.template.contains(&format!("{{{name}:segments}}")) {
+            true => Value::List(text.split('/').map(|part| Value::Text(part.to_owned())).collect()),
+            false => Value::Text(text),
+        };
+        let values = ask.values.into_iter().map(|(name, text)| (name.to_owned(), value(name, text))).collect();
         let has_body = ask.body.is_some();
         let request = Request {
             method: ask.method,
@@ -172,14 +179,15 @@ impl Caller {
         let auth = (!ask.auth.is_empty()).then_some(ask.auth);
         let options = Options { check: true, weight: 1, auth, ..Options::default() };
         let outcome = pipeline::send(&self.setup, &transport, Box::new(Call { request, options, signers: None })).await;
-        match outcome.result {
-            Ok(response) => Ok(Answer {
-                status: response.status,
-                body: response.bytes().cloned().unwrap_or_default(),
-                headers: response.headers,
-            }),
-            Err(failure) => Err(self.fault(&failure.error)),
-        }
+        let response = match outcome.result {
+            Ok(response) => response,
+            Err(failure) => match failure.response.filter(|response| ask.reads.contains(&response.status)) {
+                Some(response) => *response,
+                None => return Err(self.fault(&failure.error)),
+            },
+        };
+        let body = response.bytes().cloned().unwrap_or_default();
+        Ok(Answer { status: response.status, body, headers: response.headers })
     }
 
     /// What a failed call means to the secret that it was to bring.
@@ -193,7 +201,8 @@ impl Caller {
         };
         let code = if status == Some(404) { Code::SecretNotFound } else { Code::SecretAccess };
         let mut out = Error::new(code).with("manager", self.host()).with("cause", error.code().as_str());
-        for key in ["status", "reason", "body", "request_id", "retry"] {
+        // Not the body: what a manager answers may hold a secret that nobody has registered yet.
+        for key in ["status", "reason", "request_id", "retry"] {
             if let Some(value) = of(key) {
                 out.add(key, value);
             }
@@ -224,21 +233,36 @@ pub fn strange(reason: &'static str) -> Fault {
     Fault { error: Error::new(Code::SecretAccess).with("reason", reason), passing: false }
 }
 
+/// The status that a fault is about, where an answer came.
+pub fn status(fault: &Fault) -> Option<u16> {
+    let found = fault.error.details().iter().find(|(key, _)| *key == "status");
+    found.and_then(|(_, status)| status.parse().ok())
+}
+
 /// A top-level field of a secret that is itself a JSON object.
 ///
 /// # Errors
 /// `SecretNotFoundError` that names neither the field's neighbours nor their values.
 pub fn field(text: &str, name: &str) -> Result<String, Fault> {
-    let missing = |reason: &'static str| Fault {
-        error: Error::new(Code::SecretNotFound).with("reason", reason).with("field", name.to_owned()),
-        passing: false,
-    };
-    let object: serde_json::Value =
-        serde_json::from_str(text).map_err(|_| missing("the secret is no JSON object, so it has no field"))?;
+    let object =
+        serde_json::from_str(text).map_err(|_| missing("the secret is no JSON object, so it has no field", name))?;
+    member(&object, name)
+}
+
+/// A field of an object, as text.
+///
+/// # Errors
+/// As [`field`].
+pub fn member(object: &serde_json::Value, name: &str) -> Result<String, Fault> {
     match object.get(name) {
         Some(serde_json::Value::String(text)) => Ok(text.clone()),
         Some(serde_json::Value::Number(number)) => Ok(number.to_string()),
-        Some(_) => Err(missing("the field is neither text nor a number")),
-        None => Err(missing("the secret has no such field")),
+        Some(_) => Err(missing("the field is neither text nor a number", name)),
+        None => Err(missing("the secret has no such field", name)),
     }
+}
+
+fn missing(reason: &'static str, field: &str) -> Fault {
+    let error = Error::new(Code::SecretNotFound).with("reason", reason).with("field", field.to_owned());
+    Fault { error, passing: false }
 }
