@@ -145,7 +145,7 @@ fn go_duration(text: &str) -> Option<Duration> {
 }
 
 /// An RFC 3339 time with a zone. Leap seconds and missing zones are malformed.
-fn rfc3339(text: &str) -> Option<SystemTime> {
+pub fn rfc3339(text: &str) -> Option<SystemTime> {
     let bytes = text.as_bytes();
     let number = |from: usize, to: usize| -> Option<u64> {
         let part = text.get(from..to)?;

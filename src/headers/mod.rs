@@ -11,6 +11,6 @@ mod told;
 mod vendor;
 
 pub use dialect::Dialect;
-pub use duration::{Malformed, retry_after, retry_after_of};
+pub use duration::{Malformed, retry_after, retry_after_of, rfc3339};
 pub use quota::Quota;
 pub use told::{Reach, Told};

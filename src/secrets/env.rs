@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ffi::OsString;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::clean;
@@ -59,6 +59,26 @@ impl Variable {
 impl Source for Variable {
     fn read(&self) -> Result<SecretString, Error> {
         self.value(std::env::var_os(&self.0))
+    }
+}
+
+/// A variable that says where something is, not a secret; `None` when it is unset or empty.
+///
+/// # Errors
+/// `SecretAccessError` for a value that is not UTF-8 text.
+pub fn variable(name: &'static str) -> Result<Option<String>, Error> {
+    Ok(hidden(name)?.map(|value| value.expose_secret().to_owned()))
+}
+
+/// A variable that holds a secret; `None` when it is unset or empty.
+///
+/// # Errors
+/// `SecretAccessError` for a value that is not UTF-8 text.
+pub(super) fn hidden(name: &'static str) -> Result<Option<SecretString>, Error> {
+    match Variable(name.to_owned()).value(std::env::var_os(name)) {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.code() == Code::SecretNotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -4,10 +4,11 @@ pub mod caller;
 mod env;
 mod file;
 mod keeper;
+mod metadata;
 mod place;
 
 pub use caller::{Answer, Ask, Caller, Reach};
-pub use env::{ProxyVariable, proxy, proxy_is_set};
+pub use env::{ProxyVariable, proxy, proxy_is_set, variable};
 pub use keeper::{Fetch, Fetching};
 pub use place::Place;
 

@@ -28,6 +28,7 @@ mod lane;
 mod outgoing;
 mod peer;
 mod pins;
+mod plain;
 mod pool;
 mod proxied;
 mod sip;
@@ -38,6 +39,7 @@ pub use body::{Limits, Stream};
 pub use crew::Crew;
 pub use decode::ACCEPT as ACCEPT_CODINGS;
 pub use peer::{Peer, Wire};
+pub(crate) use plain::{Metadata, Plain, ask as ask_metadata};
 pub use proxied::Proxy;
 pub use tls::{Base, Tls, TlsOptions};
 
