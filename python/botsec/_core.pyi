@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Itera
 from datetime import timedelta
 from typing import Any, Literal, Self, final, overload
 
+from typing_extensions import disjoint_base
+
 from botsec._stream import ServerSentEvent
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
     "Bearer",
     "Bridge",
     "Client",
+    "Gcp",
     "Granted",
     "Headers",
     "HmacSigner",
@@ -23,6 +26,7 @@ __all__ = [
     "PathToken",
     "PendingCall",
     "PendingChunk",
+    "PendingLoad",
     "PendingPlace",
     "PendingQuestion",
     "PendingRoom",
@@ -32,6 +36,7 @@ __all__ = [
     "Response",
     "Retry",
     "Secret",
+    "SecretProvider",
     "SignRequest",
     "Throttle",
     "Timeout",
@@ -51,6 +56,7 @@ __all__ = [
     "escape_telegram",
     "escape_terminal",
     "escape_url_segment",
+    "forbid_reveal",
     "forget_server",
     "load_secret",
     "throwaway_ca",
@@ -109,7 +115,29 @@ class Secret:
     def __format__(self, _spec: str) -> str: ...
     __hash__: None  # type: ignore[assignment]
 
+@disjoint_base
 class SecretProvider: ...
+
+@final
+class Gcp(SecretProvider):
+    def __new__(
+        cls,
+        credentials: Secret | Literal["metadata"],
+        *,
+        endpoint: str | None = None,
+        hosts: Sequence[str] | None = None,
+        networks: str | Sequence[str] | None = None,
+        tls: Tls | None = None,
+    ) -> Self: ...
+    @classmethod
+    def from_env(
+        cls,
+        *,
+        endpoint: str | None = None,
+        hosts: Sequence[str] | None = None,
+        networks: str | Sequence[str] | None = None,
+        tls: Tls | None = None,
+    ) -> Self: ...
 
 @final
 class PendingLoad:

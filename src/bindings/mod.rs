@@ -9,6 +9,7 @@ mod drive;
 mod error;
 mod escape;
 mod flow;
+mod gcp;
 mod headers;
 mod json;
 mod log;
@@ -49,6 +50,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<secret::PySecret>()?;
     module.add_class::<secret::PendingLoad>()?;
     module.add_class::<provider::PyProvider>()?;
+    module.add_class::<gcp::Gcp>()?;
     module.add_class::<pending::PendingCall>()?;
     module.add_class::<pending::PendingChunk>()?;
     module.add_class::<pending::PendingRoom>()?;

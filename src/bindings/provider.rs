@@ -25,7 +25,6 @@ impl PyProvider {
 
 impl PyProvider {
     /// A provider; `shown` is its repr, without secrets.
-    #[allow(dead_code, reason = "for the managers, which come next")]
     pub(super) fn new(provider: Arc<dyn Provider>, shown: String) -> Self {
         Self { provider, shown }
     }
@@ -42,7 +41,6 @@ impl PyProvider {
 }
 
 /// `networks=` and `tls=` of a manager at `base`.
-#[allow(dead_code, reason = "for the managers, which come next")]
 pub(super) fn reach(
     base: &str,
     networks: Option<&Bound<'_, PyAny>>,

@@ -3,12 +3,16 @@
 pub mod caller;
 mod env;
 mod file;
+mod gcp;
+mod grant;
 mod keeper;
+#[allow(dead_code, reason = "its half for AWS, which comes next")]
 mod metadata;
 mod place;
 
 pub use caller::{Answer, Ask, Caller, Reach};
 pub use env::{ProxyVariable, proxy, proxy_is_set, variable};
+pub use gcp::{Gcp, GcpCredentials, GcpOptions};
 pub use keeper::{Fetch, Fetching};
 pub use place::Place;
 
