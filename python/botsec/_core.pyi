@@ -14,6 +14,10 @@ from botsec._stream import ServerSentEvent
 __all__ = [
     "ApiKey",
     "AwsSigV4",
+    "Azure",
+    "AzureClientSecret",
+    "AzureManagedIdentity",
+    "AzureWorkloadIdentity",
     "Basic",
     "Bearer",
     "Bridge",
@@ -138,6 +142,39 @@ class Gcp(SecretProvider):
         networks: str | Sequence[str] | None = None,
         tls: Tls | None = None,
     ) -> Self: ...
+
+@final
+class Azure(SecretProvider):
+    def __new__(
+        cls,
+        vault_url: str,
+        *,
+        credentials: AzureClientSecret | AzureWorkloadIdentity | AzureManagedIdentity | Literal["metadata"],
+        authority: str | None = None,
+        networks: str | Sequence[str] | None = None,
+        tls: Tls | None = None,
+    ) -> Self: ...
+    @classmethod
+    def from_env(
+        cls,
+        vault_url: str,
+        *,
+        authority: str | None = None,
+        networks: str | Sequence[str] | None = None,
+        tls: Tls | None = None,
+    ) -> Self: ...
+
+@final
+class AzureClientSecret:
+    def __new__(cls, tenant: str, client_id: str, secret: Secret) -> Self: ...
+
+@final
+class AzureWorkloadIdentity:
+    def __new__(cls, tenant: str, client_id: str, token: Secret) -> Self: ...
+
+@final
+class AzureManagedIdentity:
+    def __new__(cls, client_id: str | None = None) -> Self: ...
 
 @final
 class PendingLoad:

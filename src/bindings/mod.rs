@@ -1,6 +1,7 @@
 //! The Python face of the core: converts, drives, converts back. No decisions.
 
 mod auth;
+mod azure;
 mod ca;
 mod call;
 mod client;
@@ -51,6 +52,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<secret::PendingLoad>()?;
     module.add_class::<provider::PyProvider>()?;
     module.add_class::<gcp::Gcp>()?;
+    azure::register(module)?;
     module.add_class::<pending::PendingCall>()?;
     module.add_class::<pending::PendingChunk>()?;
     module.add_class::<pending::PendingRoom>()?;

@@ -1,5 +1,6 @@
 //! Where secrets come from: the environment, files, secret managers. An error names the source, never a value or a neighbour.
 
+mod azure;
 pub mod caller;
 mod env;
 mod file;
@@ -10,6 +11,7 @@ mod keeper;
 mod metadata;
 mod place;
 
+pub use azure::{Azure, AzureCredentials, AzureEnvironment, AzureOptions};
 pub use caller::{Answer, Ask, Caller, Reach};
 pub use env::{ProxyVariable, proxy, proxy_is_set, variable};
 pub use gcp::{Gcp, GcpCredentials, GcpOptions};
