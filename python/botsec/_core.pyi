@@ -18,10 +18,15 @@ __all__ = [
     "AppRoleLogin",
     "Aws",
     "AwsSigV4",
+    "Azure",
+    "AzureClientSecret",
+    "AzureManagedIdentity",
+    "AzureWorkloadIdentity",
     "Basic",
     "Bearer",
     "Bridge",
     "Client",
+    "Gcp",
     "Granted",
     "Headers",
     "HmacSigner",
@@ -162,6 +167,60 @@ class Aws(SecretProvider):
 class PathTemplates:
     def __new__(cls, templates: Sequence[str]) -> Self: ...
     def fit(self, path: str) -> bool: ...
+
+@final
+class Gcp(SecretProvider):
+    def __new__(
+        cls,
+        credentials: Secret | Literal["metadata"],
+        *,
+        endpoint: str | None = None,
+        hosts: Sequence[str] | None = None,
+        networks: str | Sequence[str] | None = None,
+        tls: Tls | None = None,
+    ) -> Self: ...
+    @classmethod
+    def from_env(
+        cls,
+        *,
+        endpoint: str | None = None,
+        hosts: Sequence[str] | None = None,
+        networks: str | Sequence[str] | None = None,
+        tls: Tls | None = None,
+    ) -> Self: ...
+
+@final
+class Azure(SecretProvider):
+    def __new__(
+        cls,
+        vault_url: str,
+        *,
+        credentials: AzureClientSecret | AzureWorkloadIdentity | AzureManagedIdentity | Literal["metadata"],
+        authority: str | None = None,
+        networks: str | Sequence[str] | None = None,
+        tls: Tls | None = None,
+    ) -> Self: ...
+    @classmethod
+    def from_env(
+        cls,
+        vault_url: str,
+        *,
+        authority: str | None = None,
+        networks: str | Sequence[str] | None = None,
+        tls: Tls | None = None,
+    ) -> Self: ...
+
+@final
+class AzureClientSecret:
+    def __new__(cls, tenant: str, client_id: str, secret: Secret) -> Self: ...
+
+@final
+class AzureWorkloadIdentity:
+    def __new__(cls, tenant: str, client_id: str, token: Secret) -> Self: ...
+
+@final
+class AzureManagedIdentity:
+    def __new__(cls, client_id: str | None = None) -> Self: ...
 
 @final
 class PendingLoad:

@@ -2,6 +2,7 @@
 
 mod auth;
 mod aws;
+mod azure;
 mod ca;
 mod call;
 mod client;
@@ -10,6 +11,7 @@ mod drive;
 mod error;
 mod escape;
 mod flow;
+mod gcp;
 mod headers;
 mod json;
 mod log;
@@ -54,6 +56,8 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<secret::PendingLoad>()?;
     module.add_class::<provider::PyProvider>()?;
     module.add_class::<aws::Aws>()?;
+    module.add_class::<gcp::Gcp>()?;
+    azure::register(module)?;
     module.add_class::<pending::PendingCall>()?;
     module.add_class::<pending::PendingChunk>()?;
     module.add_class::<pending::PendingRoom>()?;

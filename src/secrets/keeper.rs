@@ -87,6 +87,8 @@ impl Renew for Keeper {
 async fn read(fetch: Arc<dyn Fetch>, faint: Faint) {
     let slow = || Fault { error: Error::new(Code::SecretAccess).with("reason", "no answer in time"), passing: true };
     let result = timeout(LIMIT, fetch.fetch()).await.unwrap_or_else(|_| Err(slow()));
+    // What it holds, such as a login that secrets share, goes with them and not with this sleep.
+    drop(fetch);
     let next = faint.get().and_then(|secret| secret.finish(result));
     // Under a test's clock time moves in leaps; whoever uses the secret then finds it due.
     let Some(next) = next.filter(|_| !clock::is_faked()) else { return };

@@ -34,7 +34,6 @@ const EKS: [(&str, Metadata); 2] =
 
 /// A token, and how long it is good for.
 #[derive(Clone, Debug)]
-#[allow(dead_code, reason = "for the managers of Google and Azure, which come next")]
 pub(crate) struct Lease {
     /// The token.
     pub(crate) token: Secret,

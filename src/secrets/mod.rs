@@ -1,9 +1,12 @@
 //! Where secrets come from: the environment, files, secret managers. An error names the source, never a value or a neighbour.
 
 mod aws;
+mod azure;
 pub mod caller;
 mod env;
 mod file;
+mod gcp;
+mod grant;
 mod keeper;
 mod metadata;
 mod oauth;
@@ -11,8 +14,10 @@ mod place;
 mod vault;
 
 pub use aws::{Aws, AwsOptions, Credentials};
+pub use azure::{Azure, AzureCredentials, AzureEnvironment, AzureOptions};
 pub use caller::{Answer, Ask, Caller, Reach};
 pub use env::{ProxyVariable, proxy, proxy_is_set, variable};
+pub use gcp::{Gcp, GcpCredentials, GcpOptions};
 pub use keeper::{Fetch, Fetching};
 pub use oauth::{Grant, OAuth2, Style, Tokens};
 pub use place::Place;

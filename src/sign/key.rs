@@ -98,6 +98,14 @@ pub(super) fn sign(
     }
 }
 
+/// Signs with an RSA key in PEM: `RS256` of RFC 7518 §3.3.
+///
+/// # Errors
+/// `SecretAccessError` with the secret's name, never its value.
+pub fn rs256(key: &Secret, message: &[u8]) -> Result<Vec<u8>, Error> {
+    sign(key, KeyEncoding::Pem, Algorithm::RsaV15Sha256, message)
+}
+
 fn read(secret: &Secret, encoding: KeyEncoding, algorithm: Algorithm) -> Result<Key, Error> {
     let bytes = bytes(secret, encoding)?;
     let wrong = |_| refuse(secret, &format!("no usable private key for {}", algorithm.name()));

@@ -10,7 +10,7 @@ mod signer;
 pub use aws::AwsSigV4;
 pub use hmac::{CONTENT, Clock, Digest, HmacLayout, HmacSigner};
 pub use http_signature::{ContentDigest, HttpProfile, HttpSignature};
-pub use key::{Algorithm, KeyEncoding};
+pub use key::{Algorithm, KeyEncoding, rs256};
 pub use message::{Message, Stamp, body_unknown};
 pub use signer::{Fields, Signer};
 
