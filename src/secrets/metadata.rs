@@ -109,7 +109,6 @@ impl AwsMachine {
 ///
 /// # Errors
 /// [`Fault`] that names the service.
-#[allow(dead_code, reason = "for Google's manager, which comes next")]
 pub(crate) async fn google_token() -> Result<Lease, Fault> {
     google(Metadata::Google).await
 }
@@ -119,7 +118,6 @@ pub(crate) async fn google_token() -> Result<Lease, Fault> {
 ///
 /// # Errors
 /// [`Fault`] that names the service.
-#[allow(dead_code, reason = "for Azure's manager, which comes next")]
 pub(crate) async fn azure_token(resource: &'static str, client_id: Option<&str>) -> Result<Lease, Fault> {
     azure(Metadata::Azure, resource, client_id).await
 }
