@@ -9,7 +9,7 @@
 //! | 2 | [`policy`] · [`observe`] |
 //! | 3 | [`transport`] |
 //! | 4 | [`pipeline`] |
-//! | 5 | [`secrets`] · [`client`] |
+//! | 5 | [`secrets`] · [`quota`] · [`client`] |
 //! | 6 | `bindings` (feature `python`) |
 
 pub mod clock;
