@@ -142,7 +142,8 @@ fn collapse(value: &str) -> String {
 
 /// Removes dot segments and repeated slashes (RFC 3986 §5.2.4); a slash at the end stays.
 fn normalize(path: &str) -> Cow<'_, str> {
-    if !path.split('/').skip(1).any(|segment| matches!(segment, "." | ".." | "")) {
+    let inner = path.strip_prefix('/').unwrap_or(path);
+    if !inner.split('/').any(|segment| matches!(segment, "." | ".." | "")) {
         return path.into();
     }
     let mut kept: Vec<&str> = Vec::new();

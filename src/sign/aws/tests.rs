@@ -228,6 +228,14 @@ fn what_cannot_be_a_credential_scope_is_refused() {
     assert!(!format!("{error:?} {error} {:?} {signer:?}", error.hint_text()).contains("two words"));
 }
 
+#[test]
+fn a_path_without_its_slash_is_normalised_like_the_one_with_it() {
+    let rule = PathRule { double: false, normalize: true };
+    for text in ["./ ", "../a", "a//b", ".", "", "a"] {
+        assert_eq!(path(text, rule), path(&format!("/{text}"), rule), "{text}");
+    }
+}
+
 proptest! {
     #[test]
     fn canonical_spellings_stay_as_they_are(text in "/[ -~é]{0,60}", double in any::<bool>(), normalize in any::<bool>()) {
