@@ -148,9 +148,7 @@ def test_discords_bucket_is_kept_while_calls_are_under_way(face, api):
 
     api.on("/channels/5/messages", answer)
     post = client.post
-    results = face.all(
-        [lambda: post("/channels/{id:snowflake}/messages", path={"id": 5}, json={}) for _ in range(8)]
-    )
+    results = face.all([lambda: post("/channels/{id:snowflake}/messages", path={"id": 5}, json={}) for _ in range(8)])
     assert [result.status_code for result in results] == [200] * 8
     assert window["refused"] == 0
 
