@@ -146,7 +146,7 @@ impl Gate {
         let stops = told.refused && !self.is_exempt;
         // A host that is short of something, and says for how long, is short of it for everybody.
         let short = matches!(status, 503 | 529);
-        let Some(wait) = told.retry_after.filter(|_| stops || short).map(|wait| wait.min(longest)) else { return None };
+        let wait = told.retry_after.filter(|_| stops || short)?.min(longest);
         let (line, now) = (&self.front.line, clock::now());
         let until = now + wait;
         let of_lane = |lane: &Lane<'_>| {

@@ -165,3 +165,18 @@ fn a_lane_that_waits_holds_up_no_other() {
     assert!(granted(&line, &two, now).is_some());
     assert!(granted(&line, &one, now + Duration::from_millis(1020)).is_some());
 }
+
+#[test]
+fn a_lane_that_is_free_again_stands_where_its_waiter_came() {
+    let line = Shared::new(&[], 100);
+    let now = Instant::now();
+    line.claim(&[], &[("chat ", Limit::parse("1/s").unwrap())], now);
+    assert!(line.try_acquire(&ask("chat 1"), now).is_some());
+    let one = line.join(&ask("chat 1"), now, PATIENCE).unwrap();
+    let free = now + Duration::from_millis(1020);
+    line.block_until(free);
+    let two = line.join(&ask("chat 2"), now + Duration::from_millis(500), PATIENCE).unwrap();
+    assert!(granted(&line, &two, free).is_none(), "it came later");
+    assert!(granted(&line, &one, free).is_some());
+    assert!(granted(&line, &two, free).is_some());
+}

@@ -140,15 +140,17 @@ fn what_is_heavier_than_a_limit_never_leaves() {
 }
 
 #[test]
-fn an_older_grant_is_not_given_back_across_a_rest() {
-    let limit = limits(&["10/s"]);
-    let (mut bucket, start) = (Bucket::new(&limit), Instant::now());
-    let old = bucket.take(1, start).unwrap();
-    let later = start + Duration::from_secs(5);
-    assert!(bucket.take(1, later).is_some());
-    bucket.give_back(old, later);
-    assert!(bucket.take(1, later + Duration::from_millis(90)).is_none());
-    assert!(bucket.take(1, later + Duration::from_millis(105)).is_some());
+fn an_older_grant_is_given_back_unless_a_rest_lies_between() {
+    let limit = limits(&["50/s"]);
+    for (rest, is_given_back) in [(Duration::from_millis(1), true), (Duration::from_secs(5), false)] {
+        let (mut bucket, start) = (Bucket::new(&limit), Instant::now());
+        let old = bucket.take(1, start).unwrap();
+        let later = start + rest;
+        while bucket.take(1, later).is_some() {}
+        let before = bucket.wait(1, later);
+        bucket.give_back(old, later);
+        assert_eq!(bucket.wait(1, later) < before, is_given_back, "{rest:?}");
+    }
 }
 
 #[test]
