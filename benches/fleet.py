@@ -16,7 +16,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from acquire import most_in
 from figures import table
 from herd import server as quota_server
 from server import free_ports
@@ -175,6 +174,16 @@ def refused(pace):
     except botsec.ThrottledError:
         return True
     return False
+
+
+def most_in(times, window):
+    """The most of these times within any stretch of `window`."""
+    best, first = 0, 0
+    for last, at in enumerate(times):
+        while times[first] <= at - window:
+            first += 1
+        best = max(best, last - first + 1)
+    return best
 
 
 if __name__ == "__main__":
