@@ -100,7 +100,7 @@ fn push(path: &mut String, text: &str, fits: bool) -> bool {
 fn segment(path: &mut String, text: &str) -> bool {
     let fits = is_segment(text);
     if fits {
-        path.push_str(&encode::url_segment(text));
+        path.push_str(&encode::url_query(text));
     }
     fits
 }
