@@ -55,6 +55,7 @@ fn builder(tags: &[Tag], schemes: &[&'static str], rel: &'static str) -> Builder
     builder
         .tags(tags.iter().map(|(tag, _)| *tag).collect())
         .tag_attributes(attributes)
+        .generic_attributes(HashSet::new())
         .clean_content_tags(["script", "style", "mx-reply"].into())
         .url_schemes(schemes.iter().copied().collect())
         .url_relative(UrlRelative::Deny)

@@ -38,25 +38,46 @@ const ALL: [Escape; 27] = [
     |t| discord(t, Where::Link),
 ];
 
-/// The vectors of `tests/vectors/escape.json` for the contexts of this room.
+/// The vectors of `tests/vectors/escape.json`; rows left out there carry their reason.
 #[test]
 fn every_vector_holds() {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/escape.json")).unwrap();
     let rows: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
-    assert!(rows.len() > 150, "{}", rows.len());
-    for row in rows {
+    let held = rows.iter().filter(|row| row.get("excluded").is_none());
+    assert!(held.clone().count() > 450, "{}", held.count());
+    for row in held {
         let (input, expected) = (row["input"].as_str().unwrap(), row["expected"].as_str().unwrap());
-        let ours = match row["context"].as_str().unwrap() {
-            "html" => html_escape::decode_html_entities(&html(input)).into_owned(),
-            "telegram" => telegram(input, Where::Text).into_owned(),
-            "telegram.code" => telegram(input, Where::Code).into_owned(),
-            "telegram.link" => telegram(input, Where::Link).into_owned(),
-            "slack" => slack(input).into_owned(),
-            "url_segment" => url_segment(input).unwrap().into_owned(),
-            other => panic!("{other}"),
-        };
-        assert_eq!(ours, expected, "{row}");
+        assert_eq!(answer(row["context"].as_str().unwrap(), input), expected, "{row}");
     }
+}
+
+fn answer(context: &str, input: &str) -> String {
+    let ours = match context {
+        "html" => return html_escape::decode_html_entities(&html(input)).into_owned(),
+        "telegram_html" => return html_escape::decode_html_entities(&telegram_html(input)).into_owned(),
+        "url_query" => {
+            return percent_encoding::percent_decode_str(&url_query(input)).decode_utf8().unwrap().into_owned();
+        }
+        "json_in_script" => return serde_json::from_str(&json_in_script(input).unwrap()).unwrap(),
+        "discord.unescaped" => return unescape(&discord(input, Where::Text)),
+        "telegram" => telegram(input, Where::Text),
+        "telegram.code" => telegram(input, Where::Code),
+        "telegram.link" => telegram(input, Where::Link),
+        "discord" => discord(input, Where::Text),
+        "slack" => slack(input),
+        "url_segment" => url_segment(input).unwrap(),
+        "js_string" => js_string(input),
+        "terminal" => terminal(input),
+        "log" => log(input),
+        "irc" => irc(input).unwrap(),
+        "csv_cell" => csv_cell(input),
+        "ldap" => ldap(input),
+        "sql_like" => sql_like(input),
+        "sanitize_html.email" => sanitize_html(input, Profile::Email),
+        "sanitize_html.matrix" => sanitize_html(input, Profile::Matrix),
+        other => panic!("{other}"),
+    };
+    ours.into_owned()
 }
 
 #[test]
