@@ -39,14 +39,30 @@ impl Email {
 
 /// RFC 5322 §3.2.3.
 fn is_dot_atom(local: &str) -> bool {
-    let mut dot = true;
-    for &b in local.as_bytes().iter().take(MAX_LOCAL) {
-        let atom = b.is_ascii_alphanumeric()
-            || matches!(b, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'/' | b'=' | b'?' | b'^'..=b'`' | b'{'..=b'~');
-        if !atom && (b != b'.' || dot) {
+    if local.len() > MAX_LOCAL {
+        return false;
+    }
+    let mut before = b'.';
+    for &b in local.as_bytes() {
+        if !is_atom(b) && (b != b'.' || before == b'.') {
             return false;
         }
-        dot = b == b'.';
+        before = b;
     }
-    !dot && local.len() <= MAX_LOCAL
+    before != b'.'
+}
+
+/// The ASCII characters of an atom, one bit each.
+const ATOMS: u128 = {
+    let bytes = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-/=?^_`{|}~";
+    let (mut bits, mut rest) = (0u128, bytes.as_slice());
+    while let Some((&b, tail)) = rest.split_first() {
+        bits |= 1 << b;
+        rest = tail;
+    }
+    bits
+};
+
+fn is_atom(b: u8) -> bool {
+    b.is_ascii() && ATOMS >> b & 1 == 1
 }
