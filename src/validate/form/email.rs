@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::hostname::Hostname;
+use super::letters::is_atom;
 
 /// Mail addresses: an ASCII dot-atom, `@` and a host name. No quoted local part, no address literal, no comment; no look-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,19 +51,4 @@ fn is_dot_atom(local: &str) -> bool {
         before = b;
     }
     before != b'.'
-}
-
-/// The ASCII characters of an atom, one bit each.
-const ATOMS: u128 = {
-    let bytes = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-/=?^_`{|}~";
-    let (mut bits, mut rest) = (0u128, bytes.as_slice());
-    while let Some((&b, tail)) = rest.split_first() {
-        bits |= 1 << b;
-        rest = tail;
-    }
-    bits
-};
-
-fn is_atom(b: u8) -> bool {
-    b.is_ascii() && ATOMS >> b & 1 == 1
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::idna;
+use super::letters::is_alphanumeric;
 
 /// Names of hosts: labels of letters, digits and inner hyphens, at most 253 characters, no trailing dot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,19 +38,16 @@ impl Hostname {
             return false;
         }
         for &b in name.as_bytes() {
-            match b {
-                b'.' if length == 0 || length > MAX_LABEL || before == b'-' => return false,
-                b'.' => {
-                    dots += 1;
-                    length = 0;
-                }
-                b'-' if length == 0 => return false,
-                b'-' => {
-                    double |= before == b'-';
-                    length += 1;
-                }
-                _ if b.is_ascii_alphanumeric() => length += 1,
-                _ => return false,
+            if is_alphanumeric(b) {
+                length += 1;
+            } else if b == b'.' && (1..=MAX_LABEL).contains(&length) && before != b'-' {
+                dots += 1;
+                length = 0;
+            } else if b == b'-' && length > 0 {
+                double |= before == b'-';
+                length += 1;
+            } else {
+                return false;
             }
             before = b;
         }

@@ -7,6 +7,7 @@ mod id;
 mod idna;
 mod ip;
 mod length;
+mod letters;
 mod pattern;
 mod text;
 mod time;

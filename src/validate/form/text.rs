@@ -80,6 +80,7 @@ impl Text {
     fn may_stand(&self, c: char, before: Option<char>) -> bool {
         match c {
             ' '..='~' => true,
+            _ if is_composed(c) && !c.is_control() => c != '\u{ad}',
             '\n' => self.newlines != Newlines::Refuse,
             '\t' => self.tabs,
             // The emoji's own selector may stand before a joiner.
@@ -146,6 +147,7 @@ mod tests {
     #[test]
     fn composed_characters_need_no_neighbour() {
         for c in ('\0'..=char::MAX).filter(|c| is_composed(*c)) {
+            assert!(!is_hidden(c) || c.is_control() || c == '\u{ad}', "{c:?}");
             assert_eq!(is_nfc_quick([c].into_iter()), IsNormalized::Yes, "{c:?}");
             assert_eq!(unicode_normalization::char::canonical_combining_class(c), 0, "{c:?}");
         }
