@@ -265,10 +265,19 @@ impl Shared {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Has the limits kept by a store outside this process, for so many processes until it knows better. Clients that share the
-    /// line obey the limits of all of them.
+    /// Has these limits kept by a store outside this process, for so many processes until it knows better, until they are
+    /// released. Clients that share the line obey the limits of all of them.
     pub fn lease(&self, limits: &[Limit], processes: u32) {
-        self.line().leases.get_or_insert_with(|| Box::new(Leases::new(processes))).tighten(limits);
+        self.line().leases.get_or_insert_with(|| Box::new(Leases::new(processes))).claim(limits);
+    }
+
+    /// One of those who had these limits kept by a store is gone.
+    pub fn release_lease(&self, limits: &[Limit], now: Instant) {
+        self.change(now, |line| {
+            if let Some(leases) = &mut line.leases {
+                leases.release(limits);
+            }
+        });
     }
 
     /// What to ask the store for, if this ticket is whose turn is next and only a place is missing. Whoever gets a question asks
