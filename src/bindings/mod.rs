@@ -30,6 +30,7 @@ mod sign;
 mod store;
 mod throttle;
 mod tls;
+mod validate;
 mod vault;
 
 use mimalloc::MiMalloc;
@@ -75,6 +76,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<tls::Tls>()?;
     module.add_class::<proxy::Proxy>()?;
     escape::register(module)?;
+    validate::register(module)?;
     module.add_class::<paths::PathTemplates>()?;
     module.add_function(wrap_pyfunction!(error::make_error, module)?)?;
     module.add_function(wrap_pyfunction!(secret::load_secret, module)?)?;

@@ -175,9 +175,8 @@ fn parts(path: &str) -> Result<Vec<Part>, Error> {
         if matches!(parts.last(), Some(Part::Field(..))) {
             return Err(refuse("two fields without text between them"));
         }
-        let kind = Kind::parse(kind).ok_or_else(|| {
-            refuse("a field's type is not known").hint("types: int, int(1..100), str, slug, uuid, snowflake, segments")
-        })?;
+        let kind = Kind::parse(kind)
+            .ok_or_else(|| refuse("a field's type is not known").hint(format!("types: {}", Kind::NAMES)))?;
         names.push(name.to_owned());
         parts.push(Part::Field(name.to_owned(), kind));
         rest = after;
