@@ -58,7 +58,8 @@ class Client(Base):
             path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
             params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
             headers: Header fields of this call. Credentials only as `Secret`.
-            json: Body as JSON; `Secret` leaves go to their hosts only.
+            json: Body as JSON: Python's containers, dataclasses, pydantic, msgspec and attrs objects at any depth;
+                `Secret` leaves go to their hosts only.
             data: Body as a form; with `files` the plain fields of a multipart form.
             content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
             files: Multipart form: name to content or `(filename, content[, type])`.
@@ -169,7 +170,8 @@ class Client(Base):
             path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
             params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
             headers: Header fields of this call. Credentials only as `Secret`.
-            json: Body as JSON; `Secret` leaves go to their hosts only.
+            json: Body as JSON: Python's containers, dataclasses, pydantic, msgspec and attrs objects at any depth;
+                `Secret` leaves go to their hosts only.
             data: Body as a form; with `files` the plain fields of a multipart form.
             content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
             files: Multipart form: name to content or `(filename, content[, type])`.
@@ -231,7 +233,8 @@ class Client(Base):
             path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
             params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
             headers: Header fields of this call. Credentials only as `Secret`.
-            json: Body as JSON; `Secret` leaves go to their hosts only.
+            json: Body as JSON: Python's containers, dataclasses, pydantic, msgspec and attrs objects at any depth;
+                `Secret` leaves go to their hosts only.
             data: Body as a form; with `files` the plain fields of a multipart form.
             content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
             files: Multipart form: name to content or `(filename, content[, type])`.
@@ -293,7 +296,8 @@ class Client(Base):
             path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
             params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
             headers: Header fields of this call. Credentials only as `Secret`.
-            json: Body as JSON; `Secret` leaves go to their hosts only.
+            json: Body as JSON: Python's containers, dataclasses, pydantic, msgspec and attrs objects at any depth;
+                `Secret` leaves go to their hosts only.
             data: Body as a form; with `files` the plain fields of a multipart form.
             content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
             files: Multipart form: name to content or `(filename, content[, type])`.
@@ -354,7 +358,8 @@ class Client(Base):
             path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
             params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
             headers: Header fields of this call. Credentials only as `Secret`.
-            json: Body as JSON; `Secret` leaves go to their hosts only.
+            json: Body as JSON: Python's containers, dataclasses, pydantic, msgspec and attrs objects at any depth;
+                `Secret` leaves go to their hosts only.
             data: Body as a form; with `files` the plain fields of a multipart form.
             content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
             files: Multipart form: name to content or `(filename, content[, type])`.
@@ -511,7 +516,8 @@ class Client(Base):
             path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
             params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
             headers: Header fields of this call. Credentials only as `Secret`.
-            json: Body as JSON; `Secret` leaves go to their hosts only.
+            json: Body as JSON: Python's containers, dataclasses, pydantic, msgspec and attrs objects at any depth;
+                `Secret` leaves go to their hosts only.
             data: Body as a form; with `files` the plain fields of a multipart form.
             content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
             files: Multipart form: name to content or `(filename, content[, type])`.

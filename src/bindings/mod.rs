@@ -15,6 +15,7 @@ mod gcp;
 mod headers;
 mod json;
 mod log;
+mod model;
 mod multipart;
 mod news;
 mod oauth;
