@@ -555,7 +555,7 @@ class Client:
     def request(
         self,
         method: str,
-        url: str,
+        url: Any,
         path: Any,
         params: Any,
         headers: Any,
@@ -576,7 +576,7 @@ class Client:
         self,
         bridge: Bridge,
         method: str,
-        url: str,
+        url: Any,
         path: Any,
         params: Any,
         headers: Any,
@@ -593,7 +593,7 @@ class Client:
         weight: int,
         stream: bool,
     ) -> PendingCall: ...
-    def route(self, text: str) -> tuple[str, str]: ...
+    def route(self, text: str) -> tuple[str, Any, list[str]]: ...
     @property
     def asks_outside(self) -> bool: ...
     def secrets(self) -> list[Secret]: ...

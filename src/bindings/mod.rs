@@ -31,6 +31,7 @@ mod sign;
 mod store;
 mod throttle;
 mod tls;
+mod tstring;
 mod vault;
 
 use mimalloc::MiMalloc;
