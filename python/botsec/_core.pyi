@@ -581,7 +581,7 @@ class Client:
     def request(
         self,
         method: str,
-        url: str,
+        url: Any,
         path: Any,
         params: Any,
         headers: Any,
@@ -602,7 +602,7 @@ class Client:
         self,
         bridge: Bridge,
         method: str,
-        url: str,
+        url: Any,
         path: Any,
         params: Any,
         headers: Any,
@@ -619,7 +619,7 @@ class Client:
         weight: int,
         stream: bool,
     ) -> PendingCall: ...
-    def route(self, text: str) -> tuple[str, str]: ...
+    def route(self, text: str) -> tuple[str, Any, list[str]]: ...
     @property
     def asks_outside(self) -> bool: ...
     def secrets(self) -> list[Secret]: ...

@@ -15,6 +15,7 @@ mod gcp;
 mod headers;
 mod json;
 mod log;
+mod model;
 mod multipart;
 mod news;
 mod oauth;
@@ -30,6 +31,7 @@ mod sign;
 mod store;
 mod throttle;
 mod tls;
+mod tstring;
 mod validate;
 mod vault;
 
