@@ -50,7 +50,9 @@ def test_the_readmes_async_example_runs(monkeypatch):
         assert api.received[0].headers["idempotency-key"] == "m-1"
 
 
-@pytest.mark.parametrize("name", ["botsec", "botsec.escape", "botsec.errors", "botsec.network", "botsec.testing"])
+@pytest.mark.parametrize(
+    "name", ["botsec", "botsec.escape", "botsec.errors", "botsec.network", "botsec.testing", "botsec.validate"]
+)
 def test_docstrings_run(name):
     result = doctest.testmod(importlib.import_module(name))
     assert result.failed == 0
