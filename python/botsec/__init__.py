@@ -140,6 +140,10 @@ __all__ = [
     "validate",
 ]
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from botsec import validate
+
 
 def __getattr__(name: str) -> object:
     # `botsec.validate` is there without an import of its own; what it needs of `typing` is loaded by whoever uses it.
