@@ -10,11 +10,12 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::client::Core;
 use super::drive::bridge::Bridge;
+use super::drive::operation::Operation;
 use super::drive::stack;
 use super::error::{raise, raise_with, wrong_value};
 use super::flow::Body;
 use super::headers::Headers;
-use super::pending::{Operation, PendingChunk};
+use super::pending::PendingChunk;
 use crate::clock::Dice;
 use crate::error::{Code, Error};
 use crate::fork::Lock;
