@@ -19,14 +19,21 @@ use crate::transport::{Reached, Trouble};
 pub(super) struct Permit {
     bucket: Arc<Shared>,
     grant: Option<Grant>,
+    /// When it was granted.
+    at: Instant,
     sent: bool,
     /// Whether it reached the server, as far as can be told.
     arrived: bool,
 }
 
 impl Permit {
-    fn new(bucket: Arc<Shared>, grant: Grant) -> Self {
-        Self { bucket, grant: Some(grant), sent: false, arrived: false }
+    fn new(bucket: Arc<Shared>, grant: Grant, at: Instant) -> Self {
+        Self { bucket, grant: Some(grant), at, sent: false, arrived: false }
+    }
+
+    /// When it was granted.
+    pub(super) fn at(&self) -> Instant {
+        self.at
     }
 
     /// Something of the request reached the server, though it is sent again.
@@ -47,11 +54,11 @@ impl Permit {
     }
 
     /// Tells the bucket what the answer's headers say, and which bucket they name.
-    pub(super) fn settle(&mut self, quotas: &[Quota], named: Option<(Lane<'_>, String)>) {
+    pub(super) fn settle(&mut self, quotas: &[Quota], named: Option<(Lane<'_>, String)>, now: Instant) {
         let Some(grant) = self.grant.take() else { return };
         match named {
-            None => self.bucket.settle(grant, quotas, clock::now()),
-            Some((lane, name)) => self.bucket.settle_named(grant, quotas, lane, &name, clock::now()),
+            None => self.bucket.settle(grant, quotas, now),
+            Some((lane, name)) => self.bucket.settle_named(grant, quotas, lane, &name, now),
         }
     }
 
@@ -128,7 +135,7 @@ pub(super) fn join(front: &Front, ask: &Ask<'_>, max_wait: Duration) -> Result<E
     let Front { line: bucket, remote, .. } = front;
     let joined = clock::now();
     if let Some(grant) = bucket.try_acquire(ask, joined) {
-        return Ok(Entry::Granted(Permit::new(bucket.clone(), grant)));
+        return Ok(Entry::Granted(Permit::new(bucket.clone(), grant, joined)));
     }
     let ticket = bucket.join(ask, joined, max_wait).map_err(|refusal| refuse(&refusal))?;
     let (bucket, remote) = (bucket.clone(), remote.clone());
@@ -179,7 +186,7 @@ impl Seat {
             match decision {
                 Decision::Grant(grant) => {
                     self.taken = true;
-                    return Ok(Permit::new(self.bucket.clone(), grant));
+                    return Ok(Permit::new(self.bucket.clone(), grant, clock::now()));
                 }
                 Decision::Refuse(refusal) => return Err(refuse(&refusal)),
                 Decision::Wait(wait) if wait > left => return Err(refuse(&Refusal::TooLong(wait))),
