@@ -150,6 +150,11 @@ impl PySecret {
         outside::due(py, &self.0, again)
     }
 
+    /// The callable that brings it and the source to ask it for, for a reading that has begun.
+    fn _call<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        outside::call(py, &self.0)
+    }
+
     /// Take in what the callable returned.
     fn _found(&self, found: &Bound<'_, PyAny>) -> PyResult<()> {
         outside::found(&self.0, found)
