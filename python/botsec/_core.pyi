@@ -6,7 +6,7 @@ import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from datetime import timedelta
 from os import PathLike
-from typing import Any, Literal, Self, final, overload
+from typing import Any, Literal, LiteralString, Self, final, overload
 
 from typing_extensions import disjoint_base
 
@@ -48,6 +48,7 @@ __all__ = [
     "Redis",
     "Response",
     "Retry",
+    "Safe",
     "Secret",
     "SecretProvider",
     "SignRequest",
@@ -75,6 +76,7 @@ __all__ = [
     "forget_server",
     "load_secret",
     "make_error",
+    "render",
     "throwaway_ca",
 ]
 
@@ -86,6 +88,16 @@ def escape_slack(text: str) -> str: ...
 def escape_terminal(text: str) -> str: ...
 def escape_log(text: str) -> str: ...
 def escape_url_segment(text: str) -> str: ...
+
+@final
+class Safe:
+    """Text that is safe already, for one platform of `botsec.render`; on another it is refused."""
+
+    def __new__(cls, text: LiteralString, platform: str) -> Self: ...
+    @property
+    def platform(self) -> str: ...
+
+def render(platform: str, template: object, values: Mapping[str, object]) -> str: ...
 def escape_telegram(text: str, at: Literal["text", "code", "link"]) -> str: ...
 def escape_discord(text: str, at: Literal["text", "code", "link"]) -> str: ...
 def forbid_reveal() -> None: ...
