@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from botsec._base import Base, ready, route_parts, watch
+from botsec._base import Base, Url, ready, watch
 from botsec._sync import Client
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import timedelta
     from types import TracebackType
     from typing import Any, Self
 
     from botsec import _core
-    from botsec._base import Auth, Check, Content, Files, Headers, Params, Priority, Progress
-    from botsec._core import Response, Timeout
+    from botsec._base import Auth, Check, Content, Files, Headers, Params, Priority, Progress, Template
+    from botsec._core import Proxy, Response, Retry, Throttle, Timeout, Tls
 
 __all__ = ["AsyncClient"]
 
 
-class AsyncClient(Base):
+class AsyncClient(Base[Url]):
     """A client bound to one API: the async face, with the same methods and signatures as `Client`.
 
     Works with asyncio and uvloop, with several loops one after the other or at once.
@@ -28,10 +28,44 @@ class AsyncClient(Base):
 
     __slots__ = ()
 
+    @classmethod
+    def open_web(
+        cls,
+        *,
+        timeout: Timeout | float | timedelta | None = None,
+        max_response_bytes: int | None = None,
+        content_types: Sequence[str] | None = None,
+        rate: str | Sequence[str] | None = None,
+        throttle: Throttle | None = None,
+        retry: Retry | int | None = None,
+        tls: Tls | None = None,
+        proxy: Proxy | None = None,
+        headers: Mapping[str, str] | None = None,
+        follow_redirects: bool = True,
+        user_agent: str | None = None,
+    ) -> AsyncClient[str | Template]:
+        """Make a client for URLs that strangers typed; as `Client.open_web`."""
+        client: AsyncClient[str | Template] = cls._open_web(
+            {
+                "timeout": timeout,
+                "max_response_bytes": max_response_bytes,
+                "content_types": content_types,
+                "rate": rate,
+                "throttle": throttle,
+                "retry": retry,
+                "tls": tls,
+                "proxy": proxy,
+                "headers": headers,
+                "follow_redirects": follow_redirects,
+                "user_agent": user_agent,
+            }
+        )
+        return client
+
     async def request(
         self,
         method: str,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
@@ -60,7 +94,7 @@ class AsyncClient(Base):
 
     async def get(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
@@ -82,7 +116,7 @@ class AsyncClient(Base):
 
     async def post(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
@@ -111,7 +145,7 @@ class AsyncClient(Base):
 
     async def put(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
@@ -140,7 +174,7 @@ class AsyncClient(Base):
 
     async def patch(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
@@ -169,7 +203,7 @@ class AsyncClient(Base):
 
     async def delete(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
@@ -195,7 +229,7 @@ class AsyncClient(Base):
 
     async def head(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
@@ -217,7 +251,7 @@ class AsyncClient(Base):
 
     async def options(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
@@ -240,7 +274,7 @@ class AsyncClient(Base):
     def stream(
         self,
         method: str,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
@@ -266,7 +300,7 @@ class AsyncClient(Base):
         # fmt: on
 
     async def download(
-        self, url: str, dest: str | os.PathLike[str], *, progress: Progress | None = None, **options: Any
+        self, url: Url, dest: str | os.PathLike[str], *, progress: Progress | None = None, **options: Any
     ) -> Response:
         """Send a GET request and write its body to a file; as `Client.download`."""
         from botsec._download import check, download_async
@@ -278,7 +312,7 @@ class AsyncClient(Base):
 
     def route(self, route: str) -> Callable[..., Any]:
         """Check a route at start-up and return a coroutine function for it; as `Client.route`."""
-        method, template, fields = route_parts(self._core, route)
+        method, template, fields = self._core.route(route)
 
         async def call(**arguments: Any) -> Response:
             path = {name: arguments.pop(name) for name in fields if name in arguments}

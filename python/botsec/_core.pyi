@@ -6,14 +6,17 @@ import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from datetime import timedelta
 from os import PathLike
-from typing import Any, Literal, LiteralString, Self, final, overload
+from typing import Any, Generic, Literal, LiteralString, Self, TypeVar, final, overload
 
 from typing_extensions import disjoint_base
 
 from botsec._stream import ServerSentEvent
-from botsec.errors import BotsecError
+from botsec.errors import BotsecError, InputError
+
+_T = TypeVar("_T")
 
 __all__ = [
+    "E164",
     "ApiKey",
     "AppRoleLogin",
     "Aws",
@@ -26,17 +29,30 @@ __all__ = [
     "Bearer",
     "Bridge",
     "Client",
+    "Date",
+    "DateTime",
+    "Email",
+    "Float",
     "Gcp",
     "Granted",
+    "HeaderName",
+    "HeaderValue",
     "Headers",
     "HmacSigner",
+    "Hostname",
     "HttpSignature",
+    "HttpsUrl",
+    "IdempotencyKey",
+    "Int",
+    "IpAddress",
     "JwtLogin",
     "KubernetesLogin",
     "OAuth2ClientCredentials",
     "OAuth2Refresh",
+    "OneOf",
     "PathTemplates",
     "PathToken",
+    "Pattern",
     "PendingCall",
     "PendingChunk",
     "PendingLoad",
@@ -45,6 +61,7 @@ __all__ = [
     "PendingRoom",
     "Promise",
     "Proxy",
+    "Record",
     "Redis",
     "Response",
     "Retry",
@@ -52,9 +69,17 @@ __all__ = [
     "Secret",
     "SecretProvider",
     "SignRequest",
+    "SlackId",
+    "Slug",
+    "Snowflake",
+    "Str",
+    "TelegramChatId",
+    "Text",
     "Throttle",
     "Timeout",
     "Tls",
+    "Uuid",
+    "Validator",
     "Vault",
     "VaultToken",
     "__version__",
@@ -64,16 +89,32 @@ __all__ = [
     "clock_advance",
     "clock_fake",
     "clock_wall",
+    "escape_css_string",
+    "escape_csv_cell",
     "escape_discord",
     "escape_html",
     "escape_html_attribute",
+    "escape_irc",
+    "escape_js_string",
+    "escape_json_in_script",
+    "escape_ldap",
+    "escape_link",
     "escape_log",
+    "escape_matrix_html",
+    "escape_sanitize_html",
     "escape_slack",
+    "escape_slack_markdown",
+    "escape_sql_like",
+    "escape_teams",
     "escape_telegram",
+    "escape_telegram_html",
     "escape_terminal",
+    "escape_url_query",
     "escape_url_segment",
+    "escape_whatsapp",
     "forbid_reveal",
     "forget_server",
+    "input_error",
     "load_secret",
     "make_error",
     "render",
@@ -82,12 +123,29 @@ __all__ = [
 
 __version__: str
 
+def escape_css_string(text: str) -> str: ...
+def escape_csv_cell(text: str) -> str: ...
+def escape_discord(text: str, *, where: Literal["text", "code", "link"] = "text") -> str: ...
 def escape_html(text: str) -> str: ...
 def escape_html_attribute(text: str) -> str: ...
-def escape_slack(text: str) -> str: ...
-def escape_terminal(text: str) -> str: ...
+def escape_irc(text: str) -> str: ...
+def escape_js_string(text: str) -> str: ...
+def escape_json_in_script(text: str) -> str: ...
+def escape_ldap(text: str) -> str: ...
+def escape_link(url: str, *, allow_hosts: list[str] | tuple[str, ...] | str | None = None) -> str: ...
 def escape_log(text: str) -> str: ...
+def escape_matrix_html(text: str) -> str: ...
+def escape_sanitize_html(text: str, profile: Literal["chat", "matrix", "email"] = "chat") -> str: ...
+def escape_slack(text: str) -> str: ...
+def escape_slack_markdown(text: str) -> str: ...
+def escape_sql_like(text: str) -> str: ...
+def escape_teams(text: str) -> str: ...
+def escape_telegram(text: str, *, where: Literal["text", "code", "link"] = "text") -> str: ...
+def escape_telegram_html(text: str) -> str: ...
+def escape_terminal(text: str) -> str: ...
+def escape_url_query(text: str) -> str: ...
 def escape_url_segment(text: str) -> str: ...
+def escape_whatsapp(text: str) -> str: ...
 
 @final
 class Safe:
@@ -98,8 +156,6 @@ class Safe:
     def platform(self) -> str: ...
 
 def render(platform: str, template: object, values: Mapping[str, object]) -> str: ...
-def escape_telegram(text: str, at: Literal["text", "code", "link"]) -> str: ...
-def escape_discord(text: str, at: Literal["text", "code", "link"]) -> str: ...
 def forbid_reveal() -> None: ...
 def make_error(
     code: str, *, said: str | None = None, reason: str | None = None, hint: str | None = None
@@ -567,7 +623,7 @@ class Client:
     def request(
         self,
         method: str,
-        url: str,
+        url: Any,
         path: Any,
         params: Any,
         headers: Any,
@@ -588,7 +644,7 @@ class Client:
         self,
         bridge: Bridge,
         method: str,
-        url: str,
+        url: Any,
         path: Any,
         params: Any,
         headers: Any,
@@ -605,7 +661,7 @@ class Client:
         weight: int,
         stream: bool,
     ) -> PendingCall: ...
-    def route(self, text: str) -> tuple[str, str]: ...
+    def route(self, text: str) -> tuple[str, Any, list[str]]: ...
     @property
     def asks_outside(self) -> bool: ...
     def secrets(self) -> list[Secret]: ...
@@ -686,3 +742,123 @@ class PendingChunk:
     def future(self) -> asyncio.Future[None]: ...
     def cancel(self) -> None: ...
     def take(self) -> bytes | None: ...
+
+@disjoint_base
+class Validator(Generic[_T]):
+    def __call__(self, value: object, /) -> _T: ...
+    def check(self, value: object, /) -> _T: ...
+    def is_valid(self, value: object, /) -> bool: ...
+    @property
+    def expected(self) -> str: ...
+    def json_schema(self) -> dict[str, Any]: ...
+    def __class_getitem__(cls, _item: Any) -> Any: ...
+    def __copy__(self) -> Self: ...
+    def __deepcopy__(self, _memo: object) -> Self: ...
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any: ...
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> Any: ...
+
+@final
+class Int(Validator[int]):
+    def __new__(cls, lo: int | None = None, hi: int | None = None, *, text: bool = False) -> Self: ...
+
+@final
+class Float(Validator[float]):
+    def __new__(cls, lo: float | None = None, hi: float | None = None) -> Self: ...
+
+@final
+class Str(Validator[str]):
+    def __new__(cls, min: int = 0, max: int = 65536, *, unit: Literal["chars", "utf8", "utf16"] = "chars") -> Self: ...
+
+@final
+class Text(Validator[str]):
+    def __new__(
+        cls,
+        min: int = 0,
+        max: int = 65536,
+        *,
+        unit: Literal["chars", "utf8", "utf16"] = "chars",
+        newlines: Literal["refuse", "keep", "normalize"] = "refuse",
+        tabs: bool = False,
+        allow_zwj: bool = False,
+        normalize: bool = False,
+    ) -> Self: ...
+
+@final
+class Slug(Validator[str]):
+    def __new__(cls) -> Self: ...
+
+@final
+class Pattern(Validator[str]):
+    def __new__(cls, regex: str, *, max: int = 1024, expected: str | None = None) -> Self: ...
+
+@final
+class OneOf(Validator[_T]):
+    def __new__(cls, *values: _T) -> Self: ...
+
+@final
+class Uuid(Validator[str]):
+    def __new__(cls) -> Self: ...
+
+@final
+class Snowflake(Validator[str | int]):
+    def __new__(cls) -> Self: ...
+
+@final
+class TelegramChatId(Validator[str | int]):
+    def __new__(cls, *, usernames: bool = False) -> Self: ...
+
+@final
+class SlackId(Validator[str]):
+    def __new__(cls, kinds: str = "") -> Self: ...
+
+@final
+class Email(Validator[str]):
+    def __new__(cls, *, require_tld: bool = True, idna: bool = True) -> Self: ...
+
+@final
+class E164(Validator[str]):
+    def __new__(cls) -> Self: ...
+
+@final
+class HttpsUrl(Validator[str]):
+    def __new__(cls, *, idna: bool = False) -> Self: ...
+
+@final
+class Hostname(Validator[str]):
+    def __new__(cls, *, require_tld: bool = False, idna: bool = False) -> Self: ...
+
+@final
+class IpAddress(Validator[str]):
+    def __new__(cls, *, version: Literal[4, 6] | None = None, is_global: bool | None = None) -> Self: ...
+
+@final
+class Date(Validator[str]):
+    def __new__(cls) -> Self: ...
+
+@final
+class DateTime(Validator[str]):
+    def __new__(cls) -> Self: ...
+
+@final
+class HeaderName(Validator[str]):
+    def __new__(cls) -> Self: ...
+
+@final
+class HeaderValue(Validator[str]):
+    def __new__(cls) -> Self: ...
+
+@final
+class IdempotencyKey(Validator[str]):
+    def __new__(cls) -> Self: ...
+
+@final
+class Record(Validator[dict[str, Any]]):
+    def __new__(
+        cls,
+        fields: dict[str, Validator[Any]],
+        *,
+        optional: dict[str, Validator[Any]] | None = None,
+        unknown: Literal["refuse", "drop"] = "refuse",
+    ) -> Self: ...
+
+def input_error(errors: Sequence[tuple[str | None, str]], /) -> InputError: ...

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from botsec._base import Base, route_parts, watch
+from botsec._base import Base, Url, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import timedelta
     from types import TracebackType
     from typing import Any, Self
 
     from botsec import _core
-    from botsec._base import Auth, Check, Content, Files, Headers, Params, Priority, Progress
-    from botsec._core import Response, Timeout
+    from botsec._base import Auth, Check, Content, Files, Headers, Params, Priority, Progress, Template
+    from botsec._core import Proxy, Response, Retry, Throttle, Timeout, Tls
 
 __all__ = ["Client"]
 
 
-class Client(Base):
+class Client(Base[Url]):
     """A client bound to one API: the sync face.
 
     `botsec.Client("https://api.example.com")` is already the safe configuration. May be shared by threads. Close it, or
@@ -28,10 +28,61 @@ class Client(Base):
 
     __slots__ = ()
 
+    @classmethod
+    def open_web(
+        cls,
+        *,
+        timeout: Timeout | float | timedelta | None = None,
+        max_response_bytes: int | None = None,
+        content_types: Sequence[str] | None = None,
+        rate: str | Sequence[str] | None = None,
+        throttle: Throttle | None = None,
+        retry: Retry | int | None = None,
+        tls: Tls | None = None,
+        proxy: Proxy | None = None,
+        headers: Mapping[str, str] | None = None,
+        follow_redirects: bool = True,
+        user_agent: str | None = None,
+    ) -> Client[str | Template]:
+        """Make a client for URLs that strangers typed.
+
+        The URL is data, never a template. Any public https host may be reached, each hop of a redirect is judged,
+        events record the host only, and no credential is carried.
+
+        Args:
+            timeout: As for the client; 10 seconds in all unless given.
+            max_response_bytes: Most decoded bytes; 2 MiB unless given.
+            content_types: Media types that are taken, such as `["text/html"]`; None takes all.
+            rate: As for the client.
+            throttle: As for the client.
+            retry: As for the client.
+            tls: As for the client.
+            proxy: A proxy that is declared to filter addresses: `Proxy(…, filters_addresses=True)`.
+            headers: As for the client.
+            follow_redirects: As for the client.
+            user_agent: As for the client.
+        """
+        client: Client[str | Template] = cls._open_web(
+            {
+                "timeout": timeout,
+                "max_response_bytes": max_response_bytes,
+                "content_types": content_types,
+                "rate": rate,
+                "throttle": throttle,
+                "retry": retry,
+                "tls": tls,
+                "proxy": proxy,
+                "headers": headers,
+                "follow_redirects": follow_redirects,
+                "user_agent": user_agent,
+            }
+        )
+        return client
+
     def request(
         self,
         method: str,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
@@ -53,12 +104,13 @@ class Client(Base):
 
         Args:
             method: HTTP method.
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
+            url: URL template relative to `base_url`, such as `"/users/{id:int}{?limit:int(1..100)}"`, or a t-string.
+                Values go into `path`, never into the string.
+            path: Values for the template's fields; each is checked by its type and percent-encoded in its place.
             params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
             headers: Header fields of this call. Credentials only as `Secret`.
-            json: Body as JSON; `Secret` leaves go to their hosts only.
+            json: Body as JSON: Python's containers, dataclasses, pydantic, msgspec and attrs objects at any depth;
+                `Secret` leaves go to their hosts only.
             data: Body as a form; with `files` the plain fields of a multipart form.
             content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
             files: Multipart form: name to content or `(filename, content[, type])`.
@@ -94,7 +146,7 @@ class Client(Base):
 
     def get(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
@@ -110,9 +162,9 @@ class Client(Base):
         """Send a GET request through the policy.
 
         Args:
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
+            url: URL template relative to `base_url`, such as `"/users/{id:int}{?limit:int(1..100)}"`, or a t-string.
+                Values go into `path`, never into the string.
+            path: Values for the template's fields; each is checked by its type and percent-encoded in its place.
             params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
             headers: Header fields of this call. Credentials only as `Secret`.
             auth: Proof of identity instead of the client's.
@@ -143,7 +195,7 @@ class Client(Base):
 
     def post(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
@@ -164,12 +216,13 @@ class Client(Base):
         """Send a POST request through the policy.
 
         Args:
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
+            url: URL template relative to `base_url`, such as `"/users/{id:int}{?limit:int(1..100)}"`, or a t-string.
+                Values go into `path`, never into the string.
+            path: Values for the template's fields; each is checked by its type and percent-encoded in its place.
             params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
             headers: Header fields of this call. Credentials only as `Secret`.
-            json: Body as JSON; `Secret` leaves go to their hosts only.
+            json: Body as JSON: Python's containers, dataclasses, pydantic, msgspec and attrs objects at any depth;
+                `Secret` leaves go to their hosts only.
             data: Body as a form; with `files` the plain fields of a multipart form.
             content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
             files: Multipart form: name to content or `(filename, content[, type])`.
@@ -205,7 +258,7 @@ class Client(Base):
 
     def put(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
@@ -226,12 +279,13 @@ class Client(Base):
         """Send a PUT request through the policy.
 
         Args:
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
+            url: URL template relative to `base_url`, such as `"/users/{id:int}{?limit:int(1..100)}"`, or a t-string.
+                Values go into `path`, never into the string.
+            path: Values for the template's fields; each is checked by its type and percent-encoded in its place.
             params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
             headers: Header fields of this call. Credentials only as `Secret`.
-            json: Body as JSON; `Secret` leaves go to their hosts only.
+            json: Body as JSON: Python's containers, dataclasses, pydantic, msgspec and attrs objects at any depth;
+                `Secret` leaves go to their hosts only.
             data: Body as a form; with `files` the plain fields of a multipart form.
             content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
             files: Multipart form: name to content or `(filename, content[, type])`.
@@ -267,7 +321,7 @@ class Client(Base):
 
     def patch(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
@@ -288,12 +342,13 @@ class Client(Base):
         """Send a PATCH request through the policy.
 
         Args:
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
+            url: URL template relative to `base_url`, such as `"/users/{id:int}{?limit:int(1..100)}"`, or a t-string.
+                Values go into `path`, never into the string.
+            path: Values for the template's fields; each is checked by its type and percent-encoded in its place.
             params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
             headers: Header fields of this call. Credentials only as `Secret`.
-            json: Body as JSON; `Secret` leaves go to their hosts only.
+            json: Body as JSON: Python's containers, dataclasses, pydantic, msgspec and attrs objects at any depth;
+                `Secret` leaves go to their hosts only.
             data: Body as a form; with `files` the plain fields of a multipart form.
             content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
             files: Multipart form: name to content or `(filename, content[, type])`.
@@ -329,7 +384,7 @@ class Client(Base):
 
     def delete(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
@@ -349,12 +404,13 @@ class Client(Base):
         """Send a DELETE request through the policy.
 
         Args:
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
+            url: URL template relative to `base_url`, such as `"/users/{id:int}{?limit:int(1..100)}"`, or a t-string.
+                Values go into `path`, never into the string.
+            path: Values for the template's fields; each is checked by its type and percent-encoded in its place.
             params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
             headers: Header fields of this call. Credentials only as `Secret`.
-            json: Body as JSON; `Secret` leaves go to their hosts only.
+            json: Body as JSON: Python's containers, dataclasses, pydantic, msgspec and attrs objects at any depth;
+                `Secret` leaves go to their hosts only.
             data: Body as a form; with `files` the plain fields of a multipart form.
             content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
             files: Multipart form: name to content or `(filename, content[, type])`.
@@ -386,7 +442,7 @@ class Client(Base):
 
     def head(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
@@ -402,9 +458,9 @@ class Client(Base):
         """Send a HEAD request through the policy.
 
         Args:
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
+            url: URL template relative to `base_url`, such as `"/users/{id:int}{?limit:int(1..100)}"`, or a t-string.
+                Values go into `path`, never into the string.
+            path: Values for the template's fields; each is checked by its type and percent-encoded in its place.
             params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
             headers: Header fields of this call. Credentials only as `Secret`.
             auth: Proof of identity instead of the client's.
@@ -435,7 +491,7 @@ class Client(Base):
 
     def options(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
@@ -451,9 +507,9 @@ class Client(Base):
         """Send an OPTIONS request through the policy.
 
         Args:
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
+            url: URL template relative to `base_url`, such as `"/users/{id:int}{?limit:int(1..100)}"`, or a t-string.
+                Values go into `path`, never into the string.
+            path: Values for the template's fields; each is checked by its type and percent-encoded in its place.
             params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
             headers: Header fields of this call. Credentials only as `Secret`.
             auth: Proof of identity instead of the client's.
@@ -485,7 +541,7 @@ class Client(Base):
     def stream(
         self,
         method: str,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
@@ -506,12 +562,13 @@ class Client(Base):
 
         Args:
             method: HTTP method.
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
+            url: URL template relative to `base_url`, such as `"/users/{id:int}{?limit:int(1..100)}"`, or a t-string.
+                Values go into `path`, never into the string.
+            path: Values for the template's fields; each is checked by its type and percent-encoded in its place.
             params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
             headers: Header fields of this call. Credentials only as `Secret`.
-            json: Body as JSON; `Secret` leaves go to their hosts only.
+            json: Body as JSON: Python's containers, dataclasses, pydantic, msgspec and attrs objects at any depth;
+                `Secret` leaves go to their hosts only.
             data: Body as a form; with `files` the plain fields of a multipart form.
             content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
             files: Multipart form: name to content or `(filename, content[, type])`.
@@ -544,7 +601,7 @@ class Client(Base):
         # fmt: on
 
     def download(
-        self, url: str, dest: str | os.PathLike[str], *, progress: Progress | None = None, **options: Any
+        self, url: Url, dest: str | os.PathLike[str], *, progress: Progress | None = None, **options: Any
     ) -> Response:
         """Send a GET request and write its body to a file.
 
@@ -574,7 +631,7 @@ class Client(Base):
             route: Method and path template. Keyword arguments of the callable fill the fields; `params=`, `json=`
                 and the other options of the verbs are passed on.
         """
-        method, template, fields = route_parts(self._core, route)
+        method, template, fields = self._core.route(route)
 
         def call(**arguments: Any) -> Response:
             path = {name: arguments.pop(name) for name in fields if name in arguments}

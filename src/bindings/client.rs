@@ -204,15 +204,15 @@ impl Client {
         PendingCall::start(py, self.0.clone(), bridge, prepared)
     }
 
-    /// Check a route text such as `GET /users/{id:int}` and return its method and template.
-    fn route(&self, py: Python<'_>, text: &str) -> PyResult<(String, String)> {
+    /// Check a route text such as `GET /users/{id:int}` and return its method, its template and the names of its fields.
+    fn route(&self, py: Python<'_>, text: &str) -> PyResult<(String, String, Vec<String>)> {
         let split = text.split_once(' ').map(|(method, url)| (method.trim(), url.trim()));
         let Some((method, url)) = split else {
             return Err(super::error::wrong_value("A route is written as `GET /users/{id:int}`."));
         };
         super::convert::method(method)?;
-        self.0.routes.parse(url).or_raise(py)?;
-        Ok((method.to_owned(), url.to_owned()))
+        let route = self.0.routes.parse(url).or_raise(py)?;
+        Ok((method.to_owned(), url.to_owned(), route.fields().map(str::to_owned).collect()))
     }
 
     /// Counters of this client.

@@ -15,6 +15,7 @@ mod gcp;
 mod headers;
 mod json;
 mod log;
+mod model;
 mod multipart;
 mod news;
 mod oauth;
@@ -31,6 +32,8 @@ mod sign;
 mod store;
 mod throttle;
 mod tls;
+mod tstring;
+mod validate;
 mod vault;
 
 use mimalloc::MiMalloc;
@@ -77,6 +80,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<proxy::Proxy>()?;
     escape::register(module)?;
     render::register(module)?;
+    validate::register(module)?;
     module.add_class::<paths::PathTemplates>()?;
     module.add_function(wrap_pyfunction!(error::make_error, module)?)?;
     module.add_function(wrap_pyfunction!(secret::load_secret, module)?)?;
