@@ -7,7 +7,7 @@ import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from datetime import timedelta
 from os import PathLike
-from typing import Any, Generic, Literal, Self, TypeVar, final, overload
+from typing import Any, Generic, Literal, LiteralString, Self, TypeVar, final, overload
 
 from typing_extensions import disjoint_base
 
@@ -66,6 +66,7 @@ __all__ = [
     "Redis",
     "Response",
     "Retry",
+    "Safe",
     "Secret",
     "SecretProvider",
     "SignRequest",
@@ -117,6 +118,7 @@ __all__ = [
     "input_error",
     "load_secret",
     "make_error",
+    "render",
     "throwaway_ca",
 ]
 
@@ -145,6 +147,16 @@ def escape_terminal(text: str) -> str: ...
 def escape_url_query(text: str) -> str: ...
 def escape_url_segment(text: str) -> str: ...
 def escape_whatsapp(text: str) -> str: ...
+
+@final
+class Safe:
+    """Text that is safe already, for one platform of `botsec.render`; on another it is refused."""
+
+    def __new__(cls, text: LiteralString, platform: str) -> Self: ...
+    @property
+    def platform(self) -> str: ...
+
+def render(platform: str, template: object, values: Mapping[str, object]) -> str: ...
 def forbid_reveal() -> None: ...
 def make_error(
     code: str, *, said: str | None = None, reason: str | None = None, hint: str | None = None

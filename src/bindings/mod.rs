@@ -25,6 +25,7 @@ mod paths;
 mod pending;
 mod provider;
 mod proxy;
+mod render;
 mod response;
 mod secret;
 mod sign;
@@ -78,6 +79,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<tls::Tls>()?;
     module.add_class::<proxy::Proxy>()?;
     escape::register(module)?;
+    render::register(module)?;
     validate::register(module)?;
     module.add_class::<paths::PathTemplates>()?;
     module.add_function(wrap_pyfunction!(error::make_error, module)?)?;
