@@ -6,10 +6,11 @@ import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from datetime import timedelta
 from os import PathLike
-from typing import Any, Literal, Self, final, overload
+from typing import Any, Literal, Self, TypeVar, final, overload
 
 from typing_extensions import disjoint_base
 
+from botsec._base import Adapter, Validator
 from botsec._stream import ServerSentEvent
 from botsec.errors import BotsecError
 
@@ -79,6 +80,7 @@ __all__ = [
 ]
 
 __version__: str
+_T = TypeVar("_T")
 
 def escape_html(text: str) -> str: ...
 def escape_html_attribute(text: str) -> str: ...
@@ -520,7 +522,14 @@ class Response:
     def content(self) -> bytes: ...
     @property
     def text(self) -> str: ...
-    def json(self) -> Any: ...
+    @overload
+    def json(self, *, schema: None = None) -> Any: ...
+    @overload
+    def json(self, *, schema: type[_T]) -> _T: ...
+    @overload
+    def json(self, *, schema: Adapter[_T]) -> _T: ...
+    @overload
+    def json(self, *, schema: Callable[[Any], object] | Validator) -> Any: ...
     @property
     def url(self) -> str: ...
     @property
@@ -560,6 +569,7 @@ class Client:
         params: Any,
         headers: Any,
         json: Any,
+        schema: Any,
         data: Any,
         content: Any,
         files: Any,
@@ -581,6 +591,7 @@ class Client:
         params: Any,
         headers: Any,
         json: Any,
+        schema: Any,
         data: Any,
         content: Any,
         files: Any,

@@ -26,6 +26,7 @@ mod pending;
 mod provider;
 mod proxy;
 mod response;
+mod schema;
 mod secret;
 mod sign;
 mod store;
