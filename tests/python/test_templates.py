@@ -310,6 +310,10 @@ def test_what_is_no_url_is_a_type_error(client, api, url):
     assert api.requests == []
 
 
+def test_the_type_of_a_clients_urls_is_for_type_checkers():
+    assert botsec.Client[str] is botsec.Client and botsec.AsyncClient[str] is botsec.AsyncClient
+
+
 def test_a_t_string_without_fields_is_its_text(client, api):
     client.get(Template("/plain"))
     assert api.last.target == "/plain"
