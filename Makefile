@@ -70,6 +70,7 @@ bench: $(VENV)/.ready
 	.venv-bench/bin/python benches/acquire.py
 	cargo run --release --quiet --manifest-path benches/native/Cargo.toml --target-dir target/bench-native --bin pace
 	.venv-bench/bin/python benches/fleet.py
+	.venv-bench/bin/python benches/failing.py
 	.venv-bench/bin/python benches/herd.py --draw docs/throttling.svg
 
 fmt: $(VENV)/.extras

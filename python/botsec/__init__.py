@@ -137,7 +137,18 @@ __all__ = [
     "forbid_reveal",
     "secret",
     "secret_async",
+    "validate",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # `botsec.validate` is there without an import of its own; what it needs of `typing` is loaded by whoever uses it.
+    if name == "validate":
+        from importlib import import_module
+
+        return import_module("botsec.validate")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 if hasattr(_os, "register_at_fork"):
     _os.register_at_fork(before=before_fork, after_in_parent=after_fork_in_parent, after_in_child=after_fork_in_child)

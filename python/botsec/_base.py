@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 
         def validate_json(self, data: bytes, /) -> Made: ...
 
-    class Validator(Protocol):
+    class JsonSchema(Protocol):
         """What validators of jsonschema-rs and jsonschema have."""
 
         def is_valid(self, instance: Any, /) -> bool: ...
@@ -81,7 +81,7 @@ if TYPE_CHECKING:
     Priority: TypeAlias = Literal["interactive", "normal", "bulk"]
     Progress: TypeAlias = Callable[[int, int | None], object]
     Networks: TypeAlias = str | Sequence[str] | Mapping[str, str | Sequence[str]]
-    Schema: TypeAlias = type[Any] | Callable[[Any], object] | Adapter[Any] | Validator
+    Schema: TypeAlias = type[Any] | Callable[[Any], object] | Adapter[Any] | JsonSchema
 
     class Typed(Generic[Url]):
         """What `Client[str]` says: the type of its URLs."""

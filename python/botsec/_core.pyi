@@ -6,15 +6,18 @@ import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from datetime import timedelta
 from os import PathLike
-from typing import Any, Literal, Self, TypeVar, final, overload
+from typing import Any, Generic, Literal, Self, TypeVar, final, overload
 
 from typing_extensions import disjoint_base
 
-from botsec._base import Adapter, Validator
+from botsec._base import Adapter, JsonSchema
 from botsec._stream import ServerSentEvent
-from botsec.errors import BotsecError
+from botsec.errors import BotsecError, InputError
+
+_T = TypeVar("_T")
 
 __all__ = [
+    "E164",
     "ApiKey",
     "AppRoleLogin",
     "Aws",
@@ -27,17 +30,30 @@ __all__ = [
     "Bearer",
     "Bridge",
     "Client",
+    "Date",
+    "DateTime",
+    "Email",
+    "Float",
     "Gcp",
     "Granted",
+    "HeaderName",
+    "HeaderValue",
     "Headers",
     "HmacSigner",
+    "Hostname",
     "HttpSignature",
+    "HttpsUrl",
+    "IdempotencyKey",
+    "Int",
+    "IpAddress",
     "JwtLogin",
     "KubernetesLogin",
     "OAuth2ClientCredentials",
     "OAuth2Refresh",
+    "OneOf",
     "PathTemplates",
     "PathToken",
+    "Pattern",
     "PendingCall",
     "PendingChunk",
     "PendingLoad",
@@ -46,15 +62,24 @@ __all__ = [
     "PendingRoom",
     "Promise",
     "Proxy",
+    "Record",
     "Redis",
     "Response",
     "Retry",
     "Secret",
     "SecretProvider",
     "SignRequest",
+    "SlackId",
+    "Slug",
+    "Snowflake",
+    "Str",
+    "TelegramChatId",
+    "Text",
     "Throttle",
     "Timeout",
     "Tls",
+    "Uuid",
+    "Validator",
     "Vault",
     "VaultToken",
     "__version__",
@@ -74,13 +99,13 @@ __all__ = [
     "escape_url_segment",
     "forbid_reveal",
     "forget_server",
+    "input_error",
     "load_secret",
     "make_error",
     "throwaway_ca",
 ]
 
 __version__: str
-_T = TypeVar("_T")
 
 def escape_html(text: str) -> str: ...
 def escape_html_attribute(text: str) -> str: ...
@@ -529,7 +554,9 @@ class Response:
     @overload
     def json(self, *, schema: Adapter[_T]) -> _T: ...
     @overload
-    def json(self, *, schema: Callable[[Any], object] | Validator) -> Any: ...
+    def json(self, *, schema: Validator[_T]) -> _T: ...
+    @overload
+    def json(self, *, schema: Callable[[Any], object] | JsonSchema) -> Any: ...
     @property
     def url(self) -> str: ...
     @property
@@ -685,3 +712,123 @@ class PendingChunk:
     def future(self) -> asyncio.Future[None]: ...
     def cancel(self) -> None: ...
     def take(self) -> bytes | None: ...
+
+@disjoint_base
+class Validator(Generic[_T]):
+    def __call__(self, value: object, /) -> _T: ...
+    def check(self, value: object, /) -> _T: ...
+    def is_valid(self, value: object, /) -> bool: ...
+    @property
+    def expected(self) -> str: ...
+    def json_schema(self) -> dict[str, Any]: ...
+    def __class_getitem__(cls, _item: Any) -> Any: ...
+    def __copy__(self) -> Self: ...
+    def __deepcopy__(self, _memo: object) -> Self: ...
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any: ...
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> Any: ...
+
+@final
+class Int(Validator[int]):
+    def __new__(cls, lo: int | None = None, hi: int | None = None, *, text: bool = False) -> Self: ...
+
+@final
+class Float(Validator[float]):
+    def __new__(cls, lo: float | None = None, hi: float | None = None) -> Self: ...
+
+@final
+class Str(Validator[str]):
+    def __new__(cls, min: int = 0, max: int = 65536, *, unit: Literal["chars", "utf8", "utf16"] = "chars") -> Self: ...
+
+@final
+class Text(Validator[str]):
+    def __new__(
+        cls,
+        min: int = 0,
+        max: int = 65536,
+        *,
+        unit: Literal["chars", "utf8", "utf16"] = "chars",
+        newlines: Literal["refuse", "keep", "normalize"] = "refuse",
+        tabs: bool = False,
+        allow_zwj: bool = False,
+        normalize: bool = False,
+    ) -> Self: ...
+
+@final
+class Slug(Validator[str]):
+    def __new__(cls) -> Self: ...
+
+@final
+class Pattern(Validator[str]):
+    def __new__(cls, regex: str, *, max: int = 1024, expected: str | None = None) -> Self: ...
+
+@final
+class OneOf(Validator[_T]):
+    def __new__(cls, *values: _T) -> Self: ...
+
+@final
+class Uuid(Validator[str]):
+    def __new__(cls) -> Self: ...
+
+@final
+class Snowflake(Validator[str | int]):
+    def __new__(cls) -> Self: ...
+
+@final
+class TelegramChatId(Validator[str | int]):
+    def __new__(cls, *, usernames: bool = False) -> Self: ...
+
+@final
+class SlackId(Validator[str]):
+    def __new__(cls, kinds: str = "") -> Self: ...
+
+@final
+class Email(Validator[str]):
+    def __new__(cls, *, require_tld: bool = True, idna: bool = True) -> Self: ...
+
+@final
+class E164(Validator[str]):
+    def __new__(cls) -> Self: ...
+
+@final
+class HttpsUrl(Validator[str]):
+    def __new__(cls, *, idna: bool = False) -> Self: ...
+
+@final
+class Hostname(Validator[str]):
+    def __new__(cls, *, require_tld: bool = False, idna: bool = False) -> Self: ...
+
+@final
+class IpAddress(Validator[str]):
+    def __new__(cls, *, version: Literal[4, 6] | None = None, is_global: bool | None = None) -> Self: ...
+
+@final
+class Date(Validator[str]):
+    def __new__(cls) -> Self: ...
+
+@final
+class DateTime(Validator[str]):
+    def __new__(cls) -> Self: ...
+
+@final
+class HeaderName(Validator[str]):
+    def __new__(cls) -> Self: ...
+
+@final
+class HeaderValue(Validator[str]):
+    def __new__(cls) -> Self: ...
+
+@final
+class IdempotencyKey(Validator[str]):
+    def __new__(cls) -> Self: ...
+
+@final
+class Record(Validator[dict[str, Any]]):
+    def __new__(
+        cls,
+        fields: dict[str, Validator[Any]],
+        *,
+        optional: dict[str, Validator[Any]] | None = None,
+        unknown: Literal["refuse", "drop"] = "refuse",
+    ) -> Self: ...
+
+def input_error(errors: Sequence[tuple[str | None, str]], /) -> InputError: ...

@@ -111,6 +111,8 @@ def _faults(error: Exception) -> list[Fault]:
         if callable(errors := getattr(error, "errors", None)):
             told = errors(include_url=False, include_context=False, include_input=False)
             return [(_path(each["loc"]), str(each["type"]), None) for each in islice(told, MAX_FAULTS)]
+        if isinstance(error, InputError) and error.errors:
+            return [(list(_split(path or "")), error.code, expected) for path, expected in error.errors[:MAX_FAULTS]]
         return [_fault(error)]
     except Exception:
         return [([], type(error).__name__, None)]
@@ -118,8 +120,7 @@ def _faults(error: Exception) -> list[Fault]:
 
 def _fault(error: Exception) -> Fault:
     if isinstance(error, InputError):
-        place = error.details.get("path", error.details.get("field"))
-        return list(_split(place or "")), error.code, error.details.get("expected")
+        return list(_split(error.path or "")), error.code, error.expected
     if hasattr(error, "instance_path"):
         return _path(error.instance_path), str(getattr(error.kind, "name", "refused")), None  # type: ignore[attr-defined]
     if hasattr(error, "absolute_path"):

@@ -33,6 +33,7 @@ mod store;
 mod throttle;
 mod tls;
 mod tstring;
+mod validate;
 mod vault;
 
 use mimalloc::MiMalloc;
@@ -78,6 +79,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<tls::Tls>()?;
     module.add_class::<proxy::Proxy>()?;
     escape::register(module)?;
+    validate::register(module)?;
     module.add_class::<paths::PathTemplates>()?;
     module.add_function(wrap_pyfunction!(error::make_error, module)?)?;
     module.add_function(wrap_pyfunction!(secret::load_secret, module)?)?;

@@ -2,7 +2,9 @@
 //! that names the field and never repeats the value.
 
 pub mod field;
+pub mod form;
 pub mod header;
+pub mod number;
 mod payload;
 mod request;
 mod segment;

@@ -16,6 +16,7 @@ import jsonschema_rs
 import msgspec
 import pydantic
 import pytest
+from botsec import validate
 from servers.api import Reply
 
 VALUE = "sk-test-0123456789abcdef"
@@ -178,6 +179,20 @@ def test_a_validator_of_our_own_tells_what_it_expects(client, api):
     assert caught.value.details["path"] == "$.user.days[2]"
     assert caught.value.details["expected"] == "a whole number from 0 to 7"
     assert VALUE not in told(caught.value)
+
+
+def test_botsecs_own_validators_are_schemas(client, api):
+    order = validate.Record({"user": validate.Snowflake(), "days": validate.Int(0, 7)})
+    client.post("/x", json={"user": "80351110224678912", "days": 7}, schema=order)
+    with pytest.raises(botsec.InputError) as caught:
+        client.post("/x", json={"user": VALUE, "days": 8}, schema=order)
+    details = caught.value.details
+    assert {details["path"], details["others"].split(" ")[0]} == {"$.user", "$.days"}
+    assert details["expected"] in ("a numeric id", "a whole number from 0 to 7")
+    api.on("/x", Reply(body={"user": "80351110224678912", "days": "x"}))
+    with pytest.raises(botsec.ProtocolError) as caught:
+        client.get("/x").json(schema=order)
+    assert caught.value.details["path"] == "$.days"
 
 
 # What is judged is what is sent.
