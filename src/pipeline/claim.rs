@@ -53,6 +53,8 @@ pub struct Front {
 
 impl Front {
     pub(super) fn new(line: Arc<Shared>, remote: Option<Arc<Remote>>, limits: Limits) -> Self {
+        // From here on it counts what the machine sleeps.
+        clock::catch_up();
         let claim = Lock::new(Some(Arc::new(Claim::new(line.clone(), limits))));
         Self { line, remote, claim }
     }

