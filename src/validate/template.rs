@@ -60,7 +60,7 @@ pub enum Segment {
 }
 
 /// Longest template: 2 KiB.
-const MAX_TEMPLATE: usize = 2048;
+pub const MAX_TEMPLATE: usize = 2048;
 
 impl Template {
     /// Parses a template.
