@@ -9,6 +9,8 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         assert!(text.starts_with(template.label()));
         let _ = template.segments();
     }
+    let query = Template::parse("/a{?v}").unwrap().fill(&[("v".to_owned(), Value::Text(text.to_owned()))]).unwrap();
+    assert_eq!((query.path.as_str(), query.query.as_slice()), ("/a", &[("v".to_owned(), text.to_owned())][..]));
     for kind in ["str", "slug", "uuid", "snowflake", "int", "int(1..100)"] {
         let template = Template::parse(&format!("/a/{{v:{kind}}}/b")).unwrap();
         let Ok(filled) = template.fill(&[("v".to_owned(), Value::Text(text.to_owned()))]) else { continue };

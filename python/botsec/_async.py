@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from botsec import _core
-    from botsec._base import Auth, Check, Content, Files, Headers, Params, Priority, Progress, Template
+    from botsec._base import Auth, Check, Content, Files, Headers, Params, Priority, Progress, Schema, Template
     from botsec._core import Proxy, Response, Retry, Throttle, Timeout, Tls
 
 __all__ = ["AsyncClient"]
@@ -71,6 +71,7 @@ class AsyncClient(Base[Url]):
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -88,7 +89,7 @@ class AsyncClient(Base[Url]):
             content, files = watch(content, files, progress)
         # fmt: off
         return await _run(
-            self._core, method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            self._core, method, url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -110,7 +111,7 @@ class AsyncClient(Base[Url]):
         """Send a GET request through the policy."""
         # fmt: off
         return await _run(
-            self._core, "GET", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            self._core, "GET", url, path, params, headers, None, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -122,6 +123,7 @@ class AsyncClient(Base[Url]):
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -139,7 +141,7 @@ class AsyncClient(Base[Url]):
             content, files = watch(content, files, progress)
         # fmt: off
         return await _run(
-            self._core, "POST", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            self._core, "POST", url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -151,6 +153,7 @@ class AsyncClient(Base[Url]):
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -168,7 +171,7 @@ class AsyncClient(Base[Url]):
             content, files = watch(content, files, progress)
         # fmt: off
         return await _run(
-            self._core, "PUT", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            self._core, "PUT", url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -180,6 +183,7 @@ class AsyncClient(Base[Url]):
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -197,7 +201,7 @@ class AsyncClient(Base[Url]):
             content, files = watch(content, files, progress)
         # fmt: off
         return await _run(
-            self._core, "PATCH", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            self._core, "PATCH", url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -209,6 +213,7 @@ class AsyncClient(Base[Url]):
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -223,7 +228,7 @@ class AsyncClient(Base[Url]):
         """Send a DELETE request through the policy."""
         # fmt: off
         return await _run(
-            self._core, "DELETE", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            self._core, "DELETE", url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -245,7 +250,7 @@ class AsyncClient(Base[Url]):
         """Send a HEAD request through the policy."""
         # fmt: off
         return await _run(
-            self._core, "HEAD", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            self._core, "HEAD", url, path, params, headers, None, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -267,7 +272,7 @@ class AsyncClient(Base[Url]):
         """Send an OPTIONS request through the policy."""
         # fmt: off
         return await _run(
-            self._core, "OPTIONS", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            self._core, "OPTIONS", url, path, params, headers, None, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -280,6 +285,7 @@ class AsyncClient(Base[Url]):
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -295,7 +301,7 @@ class AsyncClient(Base[Url]):
         # fmt: off
         return AsyncStream(
             self._core,
-            (method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, True),  # noqa: E501
+            (method, url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, True),  # noqa: E501
         )
         # fmt: on
 

@@ -11,6 +11,7 @@ from typing import Any, Generic, Literal, LiteralString, Self, TypeVar, final, o
 
 from typing_extensions import disjoint_base
 
+from botsec._base import Adapter, JsonSchema
 from botsec._stream import ServerSentEvent
 from botsec.errors import BotsecError, InputError
 
@@ -590,7 +591,16 @@ class Response:
     def content(self) -> bytes: ...
     @property
     def text(self) -> str: ...
-    def json(self) -> Any: ...
+    @overload
+    def json(self, *, schema: None = None) -> Any: ...
+    @overload
+    def json(self, *, schema: type[_T]) -> _T: ...
+    @overload
+    def json(self, *, schema: Adapter[_T]) -> _T: ...
+    @overload
+    def json(self, *, schema: Validator[_T]) -> _T: ...
+    @overload
+    def json(self, *, schema: Callable[[Any], object] | JsonSchema) -> Any: ...
     @property
     def url(self) -> str: ...
     @property
@@ -630,6 +640,7 @@ class Client:
         params: Any,
         headers: Any,
         json: Any,
+        schema: Any,
         data: Any,
         content: Any,
         files: Any,
@@ -651,6 +662,7 @@ class Client:
         params: Any,
         headers: Any,
         json: Any,
+        schema: Any,
         data: Any,
         content: Any,
         files: Any,

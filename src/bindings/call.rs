@@ -13,6 +13,7 @@ use super::auth::Proofs;
 use super::client::Core;
 use super::convert::{self, type_name};
 use super::error::{Raise, wrong_type, wrong_value};
+use super::schema::Judge;
 use super::{json, multipart, options, outside, throttle, tstring};
 use crate::error::{Code, Error};
 use crate::pipeline::{self, Call, Options};
@@ -28,6 +29,7 @@ pub(super) struct Arguments<'a, 'py> {
     pub(super) params: Option<&'a Bound<'py, PyAny>>,
     pub(super) headers: Option<&'a Bound<'py, PyAny>>,
     pub(super) json: Option<&'a Bound<'py, PyAny>>,
+    pub(super) schema: Option<&'a Bound<'py, PyAny>>,
     pub(super) data: Option<&'a Bound<'py, PyAny>>,
     pub(super) content: Option<&'a Bound<'py, PyAny>>,
     pub(super) files: Option<&'a Bound<'py, PyAny>>,
@@ -281,8 +283,16 @@ fn body(given: &Arguments<'_, '_>) -> PyResult<BodyParts> {
     if kinds.iter().filter(|kind| **kind).count() > 1 {
         return Err(wrong_type("A request has one body: `json`, `content`, or `data` and `files`."));
     }
+    let judge = given.schema.filter(|schema| !schema.is_none()).map(Judge::read).transpose()?;
     if let Some(value) = given.json.filter(|value| !value.is_none()) {
-        return Ok((Body::Text(json::encode(value)?), Some(HeaderValue::from_static("application/json")), None));
+        let text = json::encode(value)?;
+        if let Some(judge) = judge {
+            judge.judge_body(&text)?;
+        }
+        return Ok((Body::Text(text), Some(HeaderValue::from_static("application/json")), None));
+    }
+    if judge.is_some() {
+        return Err(wrong_type("`schema` judges `json`, and there is none."));
     }
     if let Some(files) = given.files.filter(|value| !value.is_none()) {
         return Ok(match multipart::encode(files, given.data)? {

@@ -27,6 +27,7 @@ mod provider;
 mod proxy;
 mod render;
 mod response;
+mod schema;
 mod secret;
 mod sign;
 mod store;

@@ -262,10 +262,12 @@ fn beside(template: &Template, own: Vec<(String, String)>, params: Params) -> Re
     if template.query().is_none() {
         return Ok(params);
     }
+    // A list repeats its key, and strangers may write long ones.
+    let mut filled: Vec<String> = own.iter().map(|(key, _)| key.clone()).collect();
+    filled.dedup();
     let mut all: Params = own.into_iter().map(|(key, text)| (key, Leaf::Plain(text))).collect();
-    let filled = all.len();
     for (key, leaf) in params {
-        if all.iter().take(filled).any(|(known, _)| *known == key) {
+        if filled.contains(&key) {
             return Err(Error::new(Code::InputParameter)
                 .with("reason", "a parameter stands in `path` and in `params`")
                 .with("field", key));

@@ -230,6 +230,24 @@ def test_a_secret_in_a_model_is_a_leaf_for_its_hosts_alone(face, api, other_api,
     assert other_api.requests == []
 
 
+def test_an_open_web_client_takes_no_secret_in_a_model(face, key):
+    web = face.adopt(face.factory.open_web())
+    for body, _ in hidden(key):
+        with pytest.raises(TypeError, match="no credentials"):
+            web.post("https://example.com/", json=body)
+
+
+class Either(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
+    one: int | botsec.Secret | str
+    more: list[int | Frozen | botsec.Secret] = []
+
+
+def test_unions_with_secrets_are_written(client, api, key):
+    client.post("/x", json=Either(one=key, more=[1, key, Frozen(key), key]))
+    assert api.last.json() == {"one": VALUE, "more": [1, VALUE, {"a": VALUE}, VALUE]}
+
+
 def test_no_serialiser_sees_a_secrets_value(client, api, key):
     seen = []
 
