@@ -117,6 +117,7 @@ codes! {
     TransportTruncated, "transport.truncated", ProtocolError, STRANGE;
     TransportDecoding, "transport.decoding", ProtocolError, STRANGE;
     TransportJson, "transport.json", ProtocolError, STRANGE;
+    TransportSchema, "transport.schema", ProtocolError, STRANGE;
     TransportClosed, "transport.closed", TransportError, UNREACHABLE;
     TransportTooLarge, "transport.too_large", ResponseTooLargeError, STRANGE;
     TransportExpansion, "transport.expansion", ResponseTooLargeError, STRANGE;

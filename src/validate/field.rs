@@ -147,7 +147,7 @@ fn names(text: &str) -> Option<Vec<String>> {
 fn segment(path: &mut String, text: &str) -> bool {
     let fits = is_segment(text);
     if fits {
-        path.push_str(&encode::url_segment(text));
+        path.push_str(&encode::url_query(text));
     }
     fits
 }

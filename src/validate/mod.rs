@@ -13,4 +13,4 @@ pub mod template;
 pub use field::Kind;
 pub use payload::{Body, Feed, FeedSlot, Feeder, Payload, Room, Tally, feed};
 pub use request::{Leaf, Place, Request, Route, Target, ValidRequest};
-pub use template::{Template, Value};
+pub use template::{Filled, Template, Value};

@@ -6,7 +6,7 @@ use super::*;
 
 fn fill(template: &str, value: Value) -> Result<String, Error> {
     let name = template.split(['{', ':', '}']).nth(1).unwrap().to_owned();
-    Template::parse(template)?.fill(&[(name, value)])
+    Ok(Template::parse(template)?.fill(&[(name, value)])?.path)
 }
 
 fn text(text: &str) -> Value {
@@ -21,7 +21,7 @@ fn an_int_is_canonical_and_never_a_bool() {
     {
         assert!(fill("/u/{id:int}", text(bad)).is_err(), "{bad:?}");
     }
-    for bad in [Value::Bool, Value::Float, Value::Other("x"), Value::List(vec![])] {
+    for bad in [Value::Scalar("true".to_owned()), Value::Absent, Value::Other("x"), Value::List(vec![])] {
         assert!(fill("/u/{id:int}", bad).is_err());
     }
     assert!(fill("/u/{id:int(1..100)}", Value::Int(100)).is_ok());
@@ -91,7 +91,7 @@ fn text_that_merely_holds_dots_and_percent_signs_passes() {
 fn a_segment_may_hold_two_fields_when_it_is_filled() {
     let template = Template::parse("/compare/{a:slug}...{b:slug}").unwrap();
     let values = [("a".to_owned(), text("main")), ("b".to_owned(), text("dev"))];
-    assert_eq!(template.fill(&values).unwrap(), "/compare/main...dev");
+    assert_eq!(template.fill(&values).unwrap().path, "/compare/main...dev");
     assert!(template.segments().is_none());
     assert_eq!(Template::parse("/a/{x}/b{y:int}/").unwrap().segments().unwrap().len(), 4);
 }
@@ -234,6 +234,71 @@ fn missing_and_surplus_values_are_refused() {
     let template = Template::parse("/u/{id:int}").unwrap();
     assert!(template.fill(&[]).is_err());
     assert!(template.fill(&[("id".into(), Value::Int(1)), ("x".into(), Value::Int(2))]).is_err());
+}
+
+fn queried(template: &str, values: &[(&str, Value)]) -> Result<Filled, Error> {
+    let values: Vec<_> = values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    Template::parse(template)?.fill(&values)
+}
+
+#[test]
+fn a_query_part_takes_what_is_there_and_leaves_out_the_rest() {
+    let template = "/g/{g:snowflake}/m{?limit:int(1..1000),after:snowflake,q}";
+    let g = ("g", Value::Int(7));
+    let filled = queried(template, &[g.clone(), ("limit", Value::Int(5)), ("q", text("a&b=.."))]).unwrap();
+    assert_eq!(filled.path, "/g/7/m");
+    assert_eq!(filled.query, [("limit".to_owned(), "5".to_owned()), ("q".to_owned(), "a&b=..".to_owned())]);
+    for none in [&[g.clone()][..], &[g.clone(), ("after", Value::Absent), ("q", Value::List(vec![]))]] {
+        assert!(queried(template, none).unwrap().query.is_empty());
+    }
+    assert_eq!(Template::parse(template).unwrap().label(), "/g/{g:snowflake}/m");
+}
+
+#[test]
+fn a_query_value_is_judged_by_its_type() {
+    let both = Value::List(vec![text("1"), Value::Int(2)]);
+    assert_eq!(queried("/s{?id:int}", &[("id", both)]).unwrap().query.len(), 2);
+    for bad in [
+        Value::Int(0),
+        Value::Int(1001),
+        text("1 OR 1=1"),
+        text(""),
+        Value::Scalar("true".to_owned()),
+        Value::Other("x"),
+        Value::List(vec![Value::Int(1), Value::Absent]),
+        Value::List(vec![Value::List(vec![Value::Int(1)])]),
+    ] {
+        let error = queried("/s{?limit:int(1..1000)}", &[("limit", bad.clone())]).unwrap_err();
+        assert_eq!(error.user_message(), "`limit` must be a whole number from 1 to 1000.", "{bad:?}");
+    }
+    for good in [text(""), text("\u{0}"), Value::Scalar("1.5".to_owned()), Value::Int(-1)] {
+        assert!(queried("/s{?q}", &[("q", good)]).is_ok());
+    }
+    for bad in [Value::Other("x"), Value::List(vec![Value::Absent])] {
+        assert!(queried("/s{?q}", &[("q", bad)]).is_err());
+    }
+}
+
+#[test]
+fn a_parameter_beside_the_template_is_one_that_it_names() {
+    let template = Template::parse("/s{?q,limit:int}").unwrap();
+    assert_eq!(template.admit("q", Some("a b")).unwrap().as_deref(), Some("a b"));
+    assert_eq!(template.admit("limit", Some("5")).unwrap().as_deref(), Some("5"));
+    assert!(template.admit("q", None).unwrap().is_none(), "a secret fits where there is no type");
+    for (key, value) in [("other", Some("x")), ("limit", Some("x")), ("limit", None), ("Limit", Some("5"))] {
+        assert!(template.admit(key, value).is_err(), "{key}");
+    }
+    assert!(Template::parse("/s").unwrap().admit("any", Some("x")).is_ok());
+    assert!(Template::parse("/s{?}").unwrap().admit("any", Some("x")).is_err());
+}
+
+#[test]
+fn a_query_part_that_reads_two_ways_is_refused() {
+    for bad in ["/s{?a,a}", "/s{?a,a:int}", "/s{?a}{?b}", "/s{?a}/t", "/s{?a b}", "/s{?a:what}", "/s{?a", "/s{?,}"] {
+        assert!(Template::parse(bad).is_err(), "{bad}");
+    }
+    assert!(Template::parse("/{id}{?id}").unwrap().names_twice());
+    assert!(!Template::parse("/{id}{?name}").unwrap().names_twice());
 }
 
 /// `tests/vectors/fields.json`: values that fit their type and values that do not.

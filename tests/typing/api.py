@@ -1,7 +1,7 @@
 """Never run: a type checker reads the public names as a user would write them."""
 
 from array import array
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypedDict
 
 from botsec import (
     AppRoleLogin,
@@ -28,6 +28,14 @@ from botsec import (
     secret,
     validate,
 )
+from pydantic import BaseModel, TypeAdapter
+
+if TYPE_CHECKING:
+    from jsonschema_rs import Draft202012Validator as Validator
+
+
+class Model(BaseModel):
+    id: int
 
 
 def sync() -> str:
@@ -103,6 +111,46 @@ def managed_by_aws(key: Secret) -> Secret:
     )
     secret("aws-sm:prod/bot?field=key", provider=Aws.from_env(region=None, networks="private"))
     return secret("aws-sm:prod/bot", provider=aws, ttl=60, max_stale=0)
+
+
+class User(TypedDict):
+    id: int
+
+
+def judged(client: Client, adapter: TypeAdapter[list[int]], validator: "Validator") -> tuple[Model, list[int]]:
+    response = client.post("/x", json={"id": 1}, schema=Model)
+    client.post("/x", json={"id": 1}, schema=adapter)
+    client.post("/x", json={"id": 1}, schema=validator)
+    client.put("/x", json={"id": 1}, schema=lambda body: "id" in body)
+    anything: User = response.json(schema=lambda body: "id" in body)
+    response.json(schema=validator)["id"] = anything
+    return response.json(schema=Model), response.json(schema=adapter)
+
+
+class Part(NamedTuple):
+    value: object
+    expression: str
+    conversion: Literal["a", "r", "s"] | None
+    format_spec: str
+
+
+class TString(NamedTuple):
+    """As `string.templatelib.Template`, which older Pythons do not have."""
+
+    strings: tuple[str, ...]
+    interpolations: tuple[Part, ...]
+
+
+async def addressed(client: AsyncClient, typed: str) -> Response:
+    await client.get("/users/{id:int}{?limit:int(1..100)}", path={"id": 1, "limit": None})
+    await client.get(TString(("/users/", ""), (Part(1, "user_id", None, "int"),)))
+    # A stranger's URL is a str: a type checker that knows LiteralString takes it from open_web clients alone.
+    return await AsyncClient.open_web().get(typed)
+
+
+def any_client(client: Client) -> Client[str]:
+    any_client(Client.open_web())
+    return Client.open_web()
 
 
 @validate.checked
