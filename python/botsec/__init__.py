@@ -10,7 +10,7 @@ throttling and retries that respect every API, redacted logs, generic errors for
 
 import os as _os
 
-from botsec import errors, escape
+from botsec import errors, escape, message
 from botsec._async import AsyncClient
 from botsec._base import secret, secret_async
 from botsec._core import (
@@ -135,6 +135,7 @@ __all__ = [
     "errors",
     "escape",
     "forbid_reveal",
+    "message",
     "secret",
     "secret_async",
 ]

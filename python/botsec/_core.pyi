@@ -26,6 +26,7 @@ __all__ = [
     "Bearer",
     "Bridge",
     "Client",
+    "Finding",
     "Gcp",
     "Granted",
     "Headers",
@@ -48,6 +49,7 @@ __all__ = [
     "Redis",
     "Response",
     "Retry",
+    "Sanitized",
     "Secret",
     "SecretProvider",
     "SignRequest",
@@ -75,6 +77,9 @@ __all__ = [
     "forget_server",
     "load_secret",
     "make_error",
+    "message_payloads",
+    "message_sanitize",
+    "message_split",
     "throwaway_ca",
 ]
 
@@ -88,6 +93,17 @@ def escape_log(text: str) -> str: ...
 def escape_url_segment(text: str) -> str: ...
 def escape_telegram(text: str, at: Literal["text", "code", "link"]) -> str: ...
 def escape_discord(text: str, at: Literal["text", "code", "link"]) -> str: ...
+def message_payloads(
+    platform: str,
+    given: str | None,
+    *,
+    markup: str | None,
+    mentions: Sequence[str | int],
+    previews: bool,
+    max_parts: int,
+) -> list[dict[str, Any]]: ...
+def message_split(given: str, platform: str, max_parts: int) -> list[str]: ...
+def message_sanitize(given: str, platform: str, allow_hosts: Sequence[str]) -> Sanitized: ...
 def forbid_reveal() -> None: ...
 def make_error(
     code: str, *, said: str | None = None, reason: str | None = None, hint: str | None = None
@@ -101,6 +117,25 @@ def forget_server(authority: str) -> None: ...
 def before_fork() -> None: ...
 def after_fork_in_parent() -> None: ...
 def after_fork_in_child() -> None: ...
+
+@final
+class Finding:
+    @property
+    def kind(self) -> str: ...
+    @property
+    def host(self) -> str | None: ...
+    @property
+    def count(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class Sanitized:
+    @property
+    def text(self) -> str: ...
+    @property
+    def findings(self) -> tuple[Finding, ...]: ...
 
 @final
 class Secret:

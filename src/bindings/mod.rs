@@ -15,6 +15,7 @@ mod gcp;
 mod headers;
 mod json;
 mod log;
+mod message;
 mod multipart;
 mod news;
 mod oauth;
@@ -75,6 +76,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<tls::Tls>()?;
     module.add_class::<proxy::Proxy>()?;
     escape::register(module)?;
+    message::register(module)?;
     module.add_class::<paths::PathTemplates>()?;
     module.add_function(wrap_pyfunction!(error::make_error, module)?)?;
     module.add_function(wrap_pyfunction!(secret::load_secret, module)?)?;
