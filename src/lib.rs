@@ -5,7 +5,7 @@
 //! | floor | rooms |
 //! |---|---|
 //! | 0 words | [`clock`] · [`fork`] · [`error`] · [`url`] · [`secret`] |
-//! | 1 judges | [`encode`] · [`redact`] · [`validate`] · [`headers`] · [`throttle`] · [`retry`] · [`sign`] |
+//! | 1 judges | [`encode`] · [`render`] · [`redact`] · [`validate`] · [`headers`] · [`throttle`] · [`retry`] · [`sign`] |
 //! | 2 | [`policy`] · [`message`] · [`observe`] |
 //! | 3 | [`transport`] |
 //! | 4 | [`pipeline`] |
@@ -21,6 +21,7 @@ pub mod url;
 pub mod encode;
 pub mod headers;
 pub mod redact;
+pub mod render;
 pub mod retry;
 pub mod sign;
 pub mod throttle;

@@ -10,7 +10,11 @@ throttling and retries that respect every API, redacted logs, generic errors for
 
 import os as _os
 
+<<<<<<< HEAD
 from botsec import errors, escape, message
+=======
+from botsec import errors, escape, render
+>>>>>>> main
 from botsec._async import AsyncClient
 from botsec._base import secret, secret_async
 from botsec._core import (
@@ -135,10 +139,29 @@ __all__ = [
     "errors",
     "escape",
     "forbid_reveal",
+<<<<<<< HEAD
     "message",
+=======
+    "render",
+>>>>>>> main
     "secret",
     "secret_async",
+    "validate",
 ]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from botsec import validate
+
+
+def __getattr__(name: str) -> object:
+    # `botsec.validate` is there without an import of its own; what it needs of `typing` is loaded by whoever uses it.
+    if name == "validate":
+        from importlib import import_module
+
+        return import_module("botsec.validate")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 if hasattr(_os, "register_at_fork"):
     _os.register_at_fork(before=before_fork, after_in_parent=after_fork_in_parent, after_in_child=after_fork_in_child)

@@ -133,7 +133,28 @@ class SecretStaleError(SecretError):
 
 
 class InputError(BotsecError, ValueError):
-    """A path, header, parameter or validator refused a value. Nothing was sent."""
+    """A path, header, parameter or validator refused a value. Nothing was sent.
+
+    Neither the value nor a key that a stranger chose is in it.
+
+    Attributes:
+        errors: Every refusal as a pair of `path` and `expected`; empty where a request was refused as a whole.
+    """
+
+    errors: tuple[tuple[str | None, str], ...] = ()
+
+    @property
+    def path(self) -> str | None:
+        """Which value it is about, such as `"user.age"`: the first of `errors`. None when there is one alone."""
+        return self.details.get("path") or self.details.get("field") or self.details.get("header")
+
+    @property
+    def expected(self) -> str | None:
+        """What the value must be, such as `"a whole number from 1 to 100"`; None where that is not known."""
+        return self.details.get("expected")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (*super().__reduce__(), {"errors": self.errors})
 
 
 class PolicyError(BotsecError):

@@ -207,8 +207,8 @@ def whatsapp(
     """Make text messages for WhatsApp's Cloud API that preview nothing.
 
     Args:
-        text: Text from anywhere. WhatsApp has no field for plain text: `*`, `_` and `~` in it still emphasise.
-        markup: Text whose code a cut closes and reopens.
+        text: Text from anywhere. It is written as `botsec.escape.whatsapp` does: marks become their full-width twins.
+        markup: Text with WhatsApp's marks instead, sent as it is.
         previews: Whether WhatsApp may fetch what the text links to.
         max_parts: Messages that the text may become, 1 to 1,000.
 

@@ -136,6 +136,8 @@ impl Draft {
         let escape: fn(&str) -> Cow<'_, str> = match platform {
             Platform::Discord => |text| encode::discord(text, Where::Text),
             Platform::Slack => |text| encode::slack(text),
+            // No field for plain text and no escape: its marks become their full-width twins.
+            Platform::WhatsApp => |text| encode::whatsapp(text),
             _ => return Cow::Borrowed(text),
         };
         if self.mentions.is_empty() {

@@ -77,7 +77,10 @@ pub struct Spare {
 /// The places of one line.
 #[derive(Debug)]
 pub(super) struct Leases {
+    /// The limits that hold: of all over the same period the strictest.
     limits: Vec<Limit>,
+    /// Those that somebody wants kept, and how many do.
+    claims: Vec<(Limit, u32)>,
     /// Processes that share the quota: as seen by the store, else as the caller expects.
     processes: u32,
     slots: VecDeque<Instant>,
@@ -109,6 +112,7 @@ impl Leases {
     pub(super) fn new(processes: u32) -> Self {
         Self {
             limits: Vec::new(),
+            claims: Vec::new(),
             processes: processes.max(1),
             slots: VecDeque::new(),
             end: None,
@@ -121,9 +125,33 @@ impl Leases {
         }
     }
 
-    /// Adds limits. Of two over the same period the stricter stays.
-    pub(super) fn tighten(&mut self, limits: &[Limit]) {
+    /// Keeps these limits too, until [`Leases::release`]. Of two over the same period the stricter holds.
+    pub(super) fn claim(&mut self, limits: &[Limit]) {
         for limit in limits {
+            match self.claims.iter_mut().find(|known| known.0 == *limit) {
+                Some(known) => known.1 = known.1.saturating_add(1),
+                None => self.claims.push((*limit, 1)),
+            }
+        }
+        self.tighten();
+        if let Some(share) = &mut self.share {
+            share.absorb(Bucket::even(&parts(limits, self.processes)));
+        }
+    }
+
+    /// One of those who claimed these limits is gone. The store remembers what left under them as long as it counts; a share
+    /// keeps to them until the store is back.
+    pub(super) fn release(&mut self, limits: &[Limit]) {
+        for known in self.claims.iter_mut().filter(|known| limits.contains(&known.0)) {
+            known.1 = known.1.saturating_sub(1);
+        }
+        self.claims.retain(|known| known.1 > 0);
+        self.tighten();
+    }
+
+    fn tighten(&mut self) {
+        self.limits.clear();
+        for (limit, _) in &self.claims {
             match self.limits.iter_mut().find(|known| known.period == limit.period) {
                 Some(known) => known.count = known.count.min(limit.count),
                 None => self.limits.push(*limit),
@@ -147,6 +175,10 @@ impl Leases {
 
     /// Time until a request of this weight may leave.
     pub(super) fn wait(&mut self, weight: u32, now: Instant) -> Duration {
+        if self.limits.is_empty() {
+            // All who wanted one are gone, but for a call that outlives its client.
+            return Duration::ZERO;
+        }
         if self.is_alone(now) {
             let share = self.share.as_ref().filter(|_| !self.open);
             return share.map_or(Duration::ZERO, |share| share.wait(weight, now));
@@ -217,9 +249,8 @@ impl Leases {
         // Places that were promised stay in the count of the store: what leaves from here on is owed.
         self.slots.clear();
         (self.alone, self.open) = (Some(now + ALONE), open);
-        let part = |limit: &Limit| Limit { period: limit.period.saturating_mul(self.processes), ..*limit };
         // Bursts of several processes would meet in one window of the server.
-        let share = || Bucket::even(&self.limits.iter().map(part).collect::<Vec<_>>());
+        let share = || Bucket::even(&parts(&self.limits, self.processes));
         self.share.get_or_insert_with(share);
     }
 
@@ -242,6 +273,11 @@ impl Leases {
         (self.asking, self.end) = (false, None);
         self.slots.clear();
     }
+}
+
+/// One process's part of limits that so many share.
+fn parts(limits: &[Limit], processes: u32) -> Vec<Limit> {
+    limits.iter().map(|limit| Limit { period: limit.period.saturating_mul(processes), ..*limit }).collect()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn leases(rates: &[&str]) -> Leases {
     let mut leases = Leases::new(1);
-    rates.iter().for_each(|rate| leases.tighten(&[Limit::parse(rate).unwrap()]));
+    rates.iter().for_each(|rate| leases.claim(&[Limit::parse(rate).unwrap()]));
     leases
 }
 
@@ -69,4 +69,29 @@ fn the_stricter_of_two_limits_over_one_period_is_asked_for() {
     assert_eq!(paces(&["100/s", "2/s"]), paces(&["2/s"]));
     assert_eq!(paces(&["2/s", "100/s"]), paces(&["2/s"]));
     assert_eq!(paces(&["100/s", "500/m"]).len(), 2);
+}
+
+#[test]
+fn a_limit_holds_until_the_last_who_wants_it_is_gone() {
+    let [strict, wide] = ["5/s", "100/s"].map(|rate| Limit::parse(rate).unwrap());
+    let mut leases = leases(&["100/s", "5/s", "5/s"]);
+    let paced = |leases: &Leases| leases.paces() == Leases { limits: vec![strict], ..Leases::new(1) }.paces();
+    assert!(paced(&leases));
+    leases.release(&[strict]);
+    assert!(paced(&leases));
+    leases.release(&[strict]);
+    assert_eq!(leases.limits, [wide]);
+    leases.release(&[wide]);
+    assert_eq!(leases.wait(1, Instant::now()), Duration::ZERO);
+}
+
+#[test]
+fn a_limit_that_is_added_while_the_store_is_silent_holds_at_once() {
+    let mut leases = leases(&["100/s"]);
+    let now = Instant::now();
+    leases.failed(false, now);
+    leases.charge(1, now);
+    leases.claim(&[Limit::parse("1/m").unwrap()]);
+    leases.charge(1, now + SECOND / 100);
+    assert!(leases.share.as_ref().unwrap().wait(1, now + SECOND / 50) > SECOND * 50);
 }
