@@ -10,7 +10,11 @@ throttling and retries that respect every API, redacted logs, generic errors for
 
 import os as _os
 
+<<<<<<< HEAD
+from botsec import errors, escape, message
+=======
 from botsec import errors, escape, render
+>>>>>>> main
 from botsec._async import AsyncClient
 from botsec._base import secret, secret_async
 from botsec._core import (
@@ -135,7 +139,11 @@ __all__ = [
     "errors",
     "escape",
     "forbid_reveal",
+<<<<<<< HEAD
+    "message",
+=======
     "render",
+>>>>>>> main
     "secret",
     "secret_async",
     "validate",

@@ -31,10 +31,14 @@ __all__ = [
     "Bearer",
     "Bridge",
     "Client",
+<<<<<<< HEAD
+    "Finding",
+=======
     "Date",
     "DateTime",
     "Email",
     "Float",
+>>>>>>> main
     "Gcp",
     "Granted",
     "HeaderName",
@@ -67,7 +71,11 @@ __all__ = [
     "Redis",
     "Response",
     "Retry",
+<<<<<<< HEAD
+    "Sanitized",
+=======
     "Safe",
+>>>>>>> main
     "Secret",
     "SecretProvider",
     "SignRequest",
@@ -119,7 +127,13 @@ __all__ = [
     "input_error",
     "load_secret",
     "make_error",
+<<<<<<< HEAD
+    "message_payloads",
+    "message_sanitize",
+    "message_split",
+=======
     "render",
+>>>>>>> main
     "throwaway_ca",
 ]
 
@@ -147,6 +161,21 @@ def escape_telegram_html(text: str) -> str: ...
 def escape_terminal(text: str) -> str: ...
 def escape_url_query(text: str) -> str: ...
 def escape_url_segment(text: str) -> str: ...
+<<<<<<< HEAD
+def escape_telegram(text: str, at: Literal["text", "code", "link"]) -> str: ...
+def escape_discord(text: str, at: Literal["text", "code", "link"]) -> str: ...
+def message_payloads(
+    platform: str,
+    given: str | None,
+    *,
+    markup: str | None,
+    mentions: Sequence[str | int],
+    previews: bool,
+    max_parts: int,
+) -> list[dict[str, Any]]: ...
+def message_split(given: str, platform: str, max_parts: int) -> list[str]: ...
+def message_sanitize(given: str, platform: str, allow_hosts: Sequence[str]) -> Sanitized: ...
+=======
 def escape_whatsapp(text: str) -> str: ...
 
 @final
@@ -158,6 +187,7 @@ class Safe:
     def platform(self) -> str: ...
 
 def render(platform: str, template: object, values: Mapping[str, object]) -> str: ...
+>>>>>>> main
 def forbid_reveal() -> None: ...
 def make_error(
     code: str, *, said: str | None = None, reason: str | None = None, hint: str | None = None
@@ -171,6 +201,25 @@ def forget_server(authority: str) -> None: ...
 def before_fork() -> None: ...
 def after_fork_in_parent() -> None: ...
 def after_fork_in_child() -> None: ...
+
+@final
+class Finding:
+    @property
+    def kind(self) -> str: ...
+    @property
+    def host(self) -> str | None: ...
+    @property
+    def count(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class Sanitized:
+    @property
+    def text(self) -> str: ...
+    @property
+    def findings(self) -> tuple[Finding, ...]: ...
 
 @final
 class Secret:

@@ -15,6 +15,7 @@ mod gcp;
 mod headers;
 mod json;
 mod log;
+mod message;
 mod model;
 mod multipart;
 mod news;
@@ -80,6 +81,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<tls::Tls>()?;
     module.add_class::<proxy::Proxy>()?;
     escape::register(module)?;
+    message::register(module)?;
     render::register(module)?;
     validate::register(module)?;
     module.add_class::<paths::PathTemplates>()?;
