@@ -59,6 +59,7 @@ __all__ = [
     "__version__",
     "after_fork_in_child",
     "after_fork_in_parent",
+    "allows_dumps",
     "before_fork",
     "clock_advance",
     "clock_fake",
@@ -71,6 +72,7 @@ __all__ = [
     "escape_telegram",
     "escape_terminal",
     "escape_url_segment",
+    "forbid_dumps",
     "forbid_reveal",
     "forget_server",
     "load_secret",
@@ -89,6 +91,8 @@ def escape_url_segment(text: str) -> str: ...
 def escape_telegram(text: str, at: Literal["text", "code", "link"]) -> str: ...
 def escape_discord(text: str, at: Literal["text", "code", "link"]) -> str: ...
 def forbid_reveal() -> None: ...
+def forbid_dumps() -> bool | None: ...
+def allows_dumps() -> bool | None: ...
 def make_error(
     code: str, *, said: str | None = None, reason: str | None = None, hint: str | None = None
 ) -> BotsecError: ...
