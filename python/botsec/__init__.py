@@ -10,11 +10,7 @@ throttling and retries that respect every API, redacted logs, generic errors for
 
 import os as _os
 
-<<<<<<< HEAD
-from botsec import errors, escape, message
-=======
-from botsec import errors, escape, render
->>>>>>> main
+from botsec import errors, escape, message, render
 from botsec._async import AsyncClient
 from botsec._base import secret, secret_async
 from botsec._core import (
@@ -52,6 +48,7 @@ from botsec._core import (
     before_fork,
     forbid_reveal,
 )
+from botsec._harden import Hardening, harden_process
 from botsec._sync import Client
 from botsec.errors import (
     AddressBlockedError,
@@ -99,6 +96,7 @@ __all__ = [
     "ConnectError",
     "ForbiddenError",
     "Gcp",
+    "Hardening",
     "HmacSigner",
     "HostNotAllowedError",
     "HttpSignature",
@@ -139,11 +137,9 @@ __all__ = [
     "errors",
     "escape",
     "forbid_reveal",
-<<<<<<< HEAD
+    "harden_process",
     "message",
-=======
     "render",
->>>>>>> main
     "secret",
     "secret_async",
     "validate",

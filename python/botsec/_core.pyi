@@ -31,14 +31,11 @@ __all__ = [
     "Bearer",
     "Bridge",
     "Client",
-<<<<<<< HEAD
-    "Finding",
-=======
     "Date",
     "DateTime",
     "Email",
+    "Finding",
     "Float",
->>>>>>> main
     "Gcp",
     "Granted",
     "HeaderName",
@@ -71,11 +68,8 @@ __all__ = [
     "Redis",
     "Response",
     "Retry",
-<<<<<<< HEAD
-    "Sanitized",
-=======
     "Safe",
->>>>>>> main
+    "Sanitized",
     "Secret",
     "SecretProvider",
     "SignRequest",
@@ -95,6 +89,7 @@ __all__ = [
     "__version__",
     "after_fork_in_child",
     "after_fork_in_parent",
+    "allows_dumps",
     "before_fork",
     "clock_advance",
     "clock_fake",
@@ -122,18 +117,16 @@ __all__ = [
     "escape_url_query",
     "escape_url_segment",
     "escape_whatsapp",
+    "forbid_dumps",
     "forbid_reveal",
     "forget_server",
     "input_error",
     "load_secret",
     "make_error",
-<<<<<<< HEAD
     "message_payloads",
     "message_sanitize",
     "message_split",
-=======
     "render",
->>>>>>> main
     "throwaway_ca",
 ]
 
@@ -161,9 +154,6 @@ def escape_telegram_html(text: str) -> str: ...
 def escape_terminal(text: str) -> str: ...
 def escape_url_query(text: str) -> str: ...
 def escape_url_segment(text: str) -> str: ...
-<<<<<<< HEAD
-def escape_telegram(text: str, at: Literal["text", "code", "link"]) -> str: ...
-def escape_discord(text: str, at: Literal["text", "code", "link"]) -> str: ...
 def message_payloads(
     platform: str,
     given: str | None,
@@ -175,7 +165,6 @@ def message_payloads(
 ) -> list[dict[str, Any]]: ...
 def message_split(given: str, platform: str, max_parts: int) -> list[str]: ...
 def message_sanitize(given: str, platform: str, allow_hosts: Sequence[str]) -> Sanitized: ...
-=======
 def escape_whatsapp(text: str) -> str: ...
 
 @final
@@ -187,8 +176,9 @@ class Safe:
     def platform(self) -> str: ...
 
 def render(platform: str, template: object, values: Mapping[str, object]) -> str: ...
->>>>>>> main
 def forbid_reveal() -> None: ...
+def forbid_dumps() -> bool | None: ...
+def allows_dumps() -> bool | None: ...
 def make_error(
     code: str, *, said: str | None = None, reason: str | None = None, hint: str | None = None
 ) -> BotsecError: ...

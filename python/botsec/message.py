@@ -140,9 +140,7 @@ def telegram(
 
     Source: Telegram Bot API, `sendMessage`, "Formatting options".
     """
-    return _core.message_payloads(
-        "telegram", text, markup=markup, mentions=(), previews=previews, max_parts=max_parts
-    )
+    return _core.message_payloads("telegram", text, markup=markup, mentions=(), previews=previews, max_parts=max_parts)
 
 
 def matrix(
@@ -171,9 +169,7 @@ def matrix(
 
     Source: Matrix specification, "m.room.message", "User and room mentions", "Size limits".
     """
-    return _core.message_payloads(
-        "matrix", text, markup=markup, mentions=mentions, previews=False, max_parts=max_parts
-    )
+    return _core.message_payloads("matrix", text, markup=markup, mentions=mentions, previews=False, max_parts=max_parts)
 
 
 def teams(text: str | None = None, *, markup: str | None = None, max_parts: int = 10) -> list[dict[str, Any]]:
@@ -224,9 +220,7 @@ def whatsapp(
         >>> whatsapp("hi")[0]["text"]
         {'body': 'hi', 'preview_url': False}
     """
-    return _core.message_payloads(
-        "whatsapp", text, markup=markup, mentions=(), previews=previews, max_parts=max_parts
-    )
+    return _core.message_payloads("whatsapp", text, markup=markup, mentions=(), previews=previews, max_parts=max_parts)
 
 
 def split(text: str, *, platform: Platform, max_parts: int = 10) -> list[str]:

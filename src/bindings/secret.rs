@@ -376,6 +376,8 @@ pub(super) fn stats<'py>(py: Python<'py>, setup: &Setup) -> PyResult<Bound<'py, 
         let about = PyDict::new(py);
         about.set_item("version", secret.version())?;
         about.set_item("fingerprint", secret.fingerprint())?;
+        about.set_item("source", secret.name().split(':').next())?;
+        about.set_item("protection", secret.protection())?;
         about.set_item("rotates", secret.is_moving())?;
         let own = setup.policy.origin().map(|origin| origin.authority().to_owned());
         about.set_item("hosts", secret.hosts().map_or(own.into_iter().collect(), <[String]>::to_vec))?;
