@@ -16,8 +16,8 @@ use reader::Reading;
 /// Floors from the ground up, rooms from left to right. A room uses lower floors and the rooms to its left.
 const FLOORS: &[&[&str]] = &[
     &["clock", "fork", "error", "url", "secret"],
-    &["encode", "redact", "validate", "headers", "throttle", "retry", "sign"],
-    &["policy", "observe"],
+    &["encode", "render", "redact", "validate", "headers", "throttle", "retry", "sign"],
+    &["policy", "message", "observe"],
     &["transport"],
     &["pipeline"],
     &["secrets", "quota", "client"],

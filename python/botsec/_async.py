@@ -8,7 +8,7 @@ from botsec._sync import Client
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import timedelta
     from types import TracebackType
     from typing import Any, Self
@@ -381,8 +381,8 @@ class AsyncStream:
 _bridge: Callable[[], _core.Bridge] | None = None
 
 
-async def _run(core: _core.Client, *arguments: Any) -> Response:
-    """Drive one call on the running loop; cancelling it stops the request at once."""
+def _run(core: _core.Client, *arguments: Any) -> Awaitable[Response]:
+    """Start one call on the running loop; cancelling whoever awaits it stops the request at once."""
     global _bridge
     if _bridge is None:
         # Imported with the first async call, so that importing botsec does not import asyncio.
@@ -390,17 +390,13 @@ async def _run(core: _core.Client, *arguments: Any) -> Response:
 
         _bridge = bridge
     if core.asks_outside:
-        from botsec._outside import read_all
+        return _run_outside(core, arguments)
+    return core.start(_bridge(), *arguments)
 
-        await read_all(core.secrets())
-    call = core.start(_bridge(), *arguments)
-    if call.has_helpers:
-        from botsec._serve import serve
 
-        return await serve(call, _bridge())
-    try:
-        await call.future
-    except BaseException:
-        call.cancel()
-        raise
-    return call.finish()
+async def _run_outside(core: _core.Client, arguments: tuple[Any, ...]) -> Response:
+    from botsec._loop import bridge
+    from botsec._outside import read_all
+
+    await read_all(core.secrets())
+    return await core.start(bridge(), *arguments)

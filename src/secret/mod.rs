@@ -9,6 +9,7 @@ mod version;
 
 pub use life::{Fault, Found, Terms};
 pub use news::{Happened, News};
+pub use reading::Reading;
 pub use text::{Form, Piece, Text};
 pub use version::Version;
 
@@ -67,6 +68,11 @@ pub trait Renew: Send + Sync {
 
     /// Whether a reading has ended when `start` returns.
     fn is_immediate(&self) -> bool {
+        false
+    }
+
+    /// Whether it is read outside this crate, by whoever makes a call: then `start` is not asked where that can be had.
+    fn is_outside(&self) -> bool {
         false
     }
 
@@ -243,6 +249,11 @@ impl Secret {
                 }
             }
         }
+    }
+
+    /// Whether its value comes from outside this crate.
+    pub fn is_outside(&self) -> bool {
+        matches!(&self.0.held, Held::Moving(moving) if moving.renew.is_outside())
     }
 
     /// Whether its value may change.

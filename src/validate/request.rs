@@ -135,7 +135,10 @@ impl ValidRequest {
     pub fn parse(request: Request) -> Result<Self, Error> {
         let (place, label, params) = place(request.target, request.params)?;
         let (query, query_pairs) = query(&params)?;
-        let mut headers = HeaderMap::with_capacity(request.headers.len() + 8);
+        let some = request.headers.len() + usize::from(request.content_type.is_some());
+        let some = some + usize::from(request.idempotency_key.is_some());
+        // A map without room costs no allocation; most calls add no field.
+        let mut headers = HeaderMap::with_capacity(some);
         let mut hidden = Vec::new();
         for (name, leaf) in request.headers {
             let name = header_name(&name)?;

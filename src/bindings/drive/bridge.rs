@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -97,13 +98,32 @@ impl Drop for Ring {
     }
 }
 
+/// Hashes numbers that we count up ourselves: each is its own hash, spread over the high bits too.
+#[derive(Default)]
+struct ByNumber(u64);
+
+impl Hasher for ByNumber {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(self.0 ^ u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // The golden ratio: neighbours fall far apart (Knuth, The Art of Computer Programming 3, §6.4).
+        self.0 = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+}
+
 /// The loop's end of a completion queue. Made by `botsec._loop`, one per loop.
 #[pyclass(frozen, weakref, module = "botsec._core")]
 pub(in super::super) struct Bridge {
     queue: Arc<Queue>,
     ear: Option<TcpStream>,
     next: AtomicU64,
-    futures: Lock<HashMap<u64, Py<Promise>>>,
+    futures: Lock<HashMap<u64, Py<Promise>, BuildHasherDefault<ByNumber>>>,
     /// Where the tasks are that the runtime's thread was not yet told of.
     untold: Lock<Option<Arc<Inbox>>>,
     /// A weak reference to the loop, which keeps the bridge alive through its reader.
@@ -141,7 +161,7 @@ impl Bridge {
 
     /// Complete what is done. Called by the loop when the descriptor is readable.
     fn drain(&self, py: Python<'_>) -> PyResult<()> {
-        let in_task = promise::in_task(py)?;
+        let in_task = promise::in_task(self.home.bind(py))?;
         self.hush();
         // Rings that come from here on find the bell silent and ring it again.
         self.queue.ringing.store(false, Ordering::Release);
