@@ -304,7 +304,9 @@ pub(super) fn load_secret(py: Python<'_>, source: &Bound<'_, PyAny>, given: &Bou
         let name = format!("{}:{}", place.scheme, place.path);
         return Ok(PySecret(outside::open(&name, callable.unbind(), outside::terms(wish.terms), bounds)));
     }
-    py.detach(|| secrets::load(&source, wish)).or_raise(py).map(PySecret)
+    let loaded = py.detach(|| secrets::load(&source, wish)).or_raise(py)?;
+    super::news::tell(py);
+    Ok(PySecret(loaded))
 }
 
 /// How often a waiting load looks for signals.
