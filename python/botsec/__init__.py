@@ -10,11 +10,7 @@ throttling and retries that respect every API, redacted logs, generic errors for
 
 import os as _os
 
-<<<<<<< HEAD
-from botsec import errors, escape, message
-=======
-from botsec import errors, escape, render
->>>>>>> main
+from botsec import errors, escape, message, render
 from botsec._async import AsyncClient
 from botsec._base import secret, secret_async
 from botsec._core import (
@@ -139,11 +135,8 @@ __all__ = [
     "errors",
     "escape",
     "forbid_reveal",
-<<<<<<< HEAD
     "message",
-=======
     "render",
->>>>>>> main
     "secret",
     "secret_async",
     "validate",

@@ -31,14 +31,11 @@ __all__ = [
     "Bearer",
     "Bridge",
     "Client",
-<<<<<<< HEAD
-    "Finding",
-=======
     "Date",
     "DateTime",
     "Email",
+    "Finding",
     "Float",
->>>>>>> main
     "Gcp",
     "Granted",
     "HeaderName",
@@ -71,11 +68,8 @@ __all__ = [
     "Redis",
     "Response",
     "Retry",
-<<<<<<< HEAD
-    "Sanitized",
-=======
     "Safe",
->>>>>>> main
+    "Sanitized",
     "Secret",
     "SecretProvider",
     "SignRequest",
@@ -127,13 +121,10 @@ __all__ = [
     "input_error",
     "load_secret",
     "make_error",
-<<<<<<< HEAD
     "message_payloads",
     "message_sanitize",
     "message_split",
-=======
     "render",
->>>>>>> main
     "throwaway_ca",
 ]
 
@@ -161,21 +152,6 @@ def escape_telegram_html(text: str) -> str: ...
 def escape_terminal(text: str) -> str: ...
 def escape_url_query(text: str) -> str: ...
 def escape_url_segment(text: str) -> str: ...
-<<<<<<< HEAD
-def escape_telegram(text: str, at: Literal["text", "code", "link"]) -> str: ...
-def escape_discord(text: str, at: Literal["text", "code", "link"]) -> str: ...
-def message_payloads(
-    platform: str,
-    given: str | None,
-    *,
-    markup: str | None,
-    mentions: Sequence[str | int],
-    previews: bool,
-    max_parts: int,
-) -> list[dict[str, Any]]: ...
-def message_split(given: str, platform: str, max_parts: int) -> list[str]: ...
-def message_sanitize(given: str, platform: str, allow_hosts: Sequence[str]) -> Sanitized: ...
-=======
 def escape_whatsapp(text: str) -> str: ...
 
 @final
@@ -187,7 +163,18 @@ class Safe:
     def platform(self) -> str: ...
 
 def render(platform: str, template: object, values: Mapping[str, object]) -> str: ...
->>>>>>> main
+def message_payloads(
+    platform: str,
+    given: str | None,
+    *,
+    markup: str | None,
+    mentions: Sequence[str | int],
+    previews: bool,
+    max_parts: int,
+    parse_mode: str | None = None,
+) -> list[dict[str, Any]]: ...
+def message_split(given: str, platform: str, max_parts: int) -> list[str]: ...
+def message_sanitize(given: str, platform: str, allow_hosts: Sequence[str]) -> Sanitized: ...
 def forbid_reveal() -> None: ...
 def make_error(
     code: str, *, said: str | None = None, reason: str | None = None, hint: str | None = None
