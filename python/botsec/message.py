@@ -115,24 +115,33 @@ def slack(
 
 
 def telegram(
-    text: str | None = None, *, markup: str | None = None, previews: bool = False, max_parts: int = 10
+    text: str | None = None,
+    *,
+    markup: str | None = None,
+    parse_mode: Literal["HTML", "MarkdownV2"] = "HTML",
+    previews: bool = False,
+    max_parts: int = 10,
 ) -> list[dict[str, Any]]:
     """Make payloads for Telegram's `sendMessage` that preview nothing.
 
     Args:
         text: Text from anywhere, sent without a parse mode: no character means anything. Telegram still links addresses,
             `@names` and `/commands` by itself.
-        markup: Text in MarkdownV2 instead. Entities that a cut goes through end there and begin anew.
+        markup: Text with markup instead, sent as it is: from `botsec.render`. Elements and entities that a cut goes through
+            end there and begin anew.
+        parse_mode: What `markup` is: `"HTML"`, as `render.telegram` makes it, or `"MarkdownV2"`, the language of
+            `escape.telegram` and `render.telegram_markdown`.
         previews: Whether Telegram may fetch what the text links to.
         max_parts: Messages that the text may become, 1 to 1,000.
 
     Returns:
-        One dict per message, to which you add `chat_id`: `text` of at most 4,096 UTF-16 units, `link_preview_options`.
+        One dict per message, to which you add `chat_id`: `text` of at most 4,096 UTF-16 units, `link_preview_options`, and
+        `parse_mode` where there is markup.
 
     Raises:
         InputError: The text is empty, takes more than `max_parts` messages, or holds a link longer than one.
         TypeError: An argument has the wrong type.
-        ValueError: Neither or both of `text` and `markup`.
+        ValueError: Neither or both of `text` and `markup`, or another parse mode.
 
     Example:
         >>> telegram("1 * 2")
@@ -140,7 +149,15 @@ def telegram(
 
     Source: Telegram Bot API, `sendMessage`, "Formatting options".
     """
-    return _core.message_payloads("telegram", text, markup=markup, mentions=(), previews=previews, max_parts=max_parts)
+    return _core.message_payloads(
+        "telegram",
+        text,
+        markup=markup,
+        mentions=(),
+        previews=previews,
+        max_parts=max_parts,
+        parse_mode=parse_mode,
+    )
 
 
 def matrix(

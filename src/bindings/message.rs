@@ -10,7 +10,7 @@ use crate::message::{Draft, Platform, llm, split};
 
 /// The payloads of one text.
 #[pyfunction]
-#[pyo3(signature = (platform, given, *, markup, mentions, previews, max_parts))]
+#[pyo3(signature = (platform, given, *, markup, mentions, previews, max_parts, parse_mode=None))]
 fn message_payloads<'py>(
     platform: &str,
     given: &Bound<'py, PyAny>,
@@ -18,12 +18,20 @@ fn message_payloads<'py>(
     mentions: &Bound<'py, PyAny>,
     previews: &Bound<'py, PyAny>,
     max_parts: &Bound<'py, PyAny>,
+    parse_mode: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyList>> {
     let py = given.py();
     let previews = previews.cast::<PyBool>().map_err(|_| wrong_type("`previews` takes True or False."))?.is_true();
+    let parse_mode = parse_mode.map(|mode| required(mode)).transpose()?;
+    let is_html = match parse_mode.as_deref() {
+        None | Some("MarkdownV2") => false,
+        Some("HTML") => true,
+        Some(_) => return Err(wrong_value("`parse_mode` is \"HTML\" or \"MarkdownV2\".")),
+    };
     let draft = Draft {
         text: optional(given, "text")?,
         markup: optional(markup, "markup")?,
+        is_html,
         mentions: ids(mentions)?,
         previews,
         max_parts: parts(max_parts)?,

@@ -20,11 +20,23 @@ pub(super) struct Grammar {
     angles: bool,
     /// `[…](…)` is whole.
     links: bool,
-    /// Telegram refuses a message whose entities do not end.
+    /// MarkdownV2, which Telegram refuses where an entity does not end.
     entities: bool,
+    /// HTML, which it refuses where an element does not end.
+    tags: bool,
 }
 
 impl Grammar {
+    /// The grammar of Telegram's HTML.
+    pub(super) fn html() -> Self {
+        Self { references: true, tags: true, ..Self::default() }
+    }
+
+    /// Whether a token that is cut makes the platform refuse the message.
+    fn is_strict(self) -> bool {
+        self.entities || self.tags
+    }
+
     /// The grammar of a platform's markup.
     pub(super) fn markup(platform: Platform) -> Self {
         let none = Self::default();
@@ -77,6 +89,8 @@ pub(super) struct Atoms {
     pub(super) open: Vec<Open>,
 }
 
+/// Elements within each other that are closed and reopened. What people write stays below; what does not is cut as it is.
+const MAX_DEPTH: usize = 16;
 /// Longest name of a language that is repeated after a cut.
 const MAX_LANGUAGE: usize = 32;
 /// Longest character reference; HTML's longest name is shorter.
@@ -95,6 +109,8 @@ pub(super) fn of(text: &str, grammar: Grammar, unit: Unit, most: usize) -> Atoms
         line: 0,
         top: 0,
         no_link_before: 0,
+        no_tag_before: 0,
+        too_deep: 0,
         out: Atoms { list: Vec::new(), open: vec![Open::default()] },
     };
     while let Some(grapheme_end) = ends.next() {
@@ -122,6 +138,9 @@ struct Scan<'a> {
     /// What is open here.
     top: usize,
     no_link_before: usize,
+    no_tag_before: usize,
+    /// Elements below [`MAX_DEPTH`] that are open.
+    too_deep: usize,
     out: Atoms,
 }
 
@@ -132,7 +151,7 @@ impl Scan<'_> {
         let blank = piece.chars().all(char::is_whitespace);
         let newline = piece.ends_with(['\n', '\r']) && blank;
         // A pile of marks on one letter can be longer than any message.
-        if cost > self.most && piece.chars().nth(1).is_some() && !self.grammar.entities {
+        if cost > self.most && piece.chars().nth(1).is_some() && !self.grammar.is_strict() {
             let mut from = self.at;
             for c in piece.chars() {
                 from += c.len_utf8();
@@ -160,8 +179,8 @@ impl Scan<'_> {
             below: self.top,
             depth: below.depth + 1,
             is_code,
-            reopen: format!("{}{reopen}", below.reopen),
-            close: join(close, &below.close),
+            reopen: join(&below.reopen, reopen, &below.reopen),
+            close: join(close, &below.close, &below.reopen),
         };
         self.top = self.out.open.len();
         self.out.open.push(open);
@@ -181,7 +200,7 @@ impl Scan<'_> {
         let first = rest.chars().next()?;
         let fits = |end: usize, scan: &Self| {
             let fits = scan.text.get(scan.at..end).is_some_and(|token| scan.unit.of(token) <= scan.most);
-            (fits || scan.grammar.entities).then_some(end)
+            (fits || scan.grammar.is_strict()).then_some(end)
         };
         match first {
             '`' if self.grammar.entities => Some(self.telegram_code(rest)),
@@ -195,6 +214,7 @@ impl Scan<'_> {
                 let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'#';
                 rest.get(1..name)?.bytes().all(plain).then_some(self.at + name + 1)
             }
+            '<' if self.grammar.tags => self.tag(rest),
             '<' if self.grammar.angles => {
                 let end =
                     rest.char_indices().take(self.most).find(|(at, c)| *at > 0 && matches!(c, '<' | '>' | '\n'))?;
@@ -230,6 +250,30 @@ impl Scan<'_> {
         // Nothing closes before here, so no later bracket needs to look again.
         self.no_link_before = self.at + at.min(bytes.len());
         None
+    }
+
+    /// A tag of Telegram's HTML; what it opens is opened anew with all its attributes.
+    fn tag(&mut self, rest: &str) -> Option<usize> {
+        if self.at < self.no_tag_before {
+            return None;
+        }
+        let Some(end) = rest.find('>').map(|end| end + 1) else {
+            self.no_tag_before = self.text.len();
+            return None;
+        };
+        let tag = rest.get(..end)?;
+        if tag.starts_with("</") {
+            match self.too_deep.checked_sub(1) {
+                Some(fewer) => self.too_deep = fewer,
+                None => self.close(),
+            }
+        } else if self.out.open.get(self.top).is_some_and(|open| open.depth >= MAX_DEPTH) {
+            self.too_deep += 1;
+        } else {
+            let name = tag.get(1..)?.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).next()?;
+            self.open(tag, &format!("</{name}>"), false);
+        }
+        Some(self.at + end)
     }
 
     fn code(&mut self, rest: &str) -> Option<usize> {
@@ -282,19 +326,26 @@ impl Scan<'_> {
         let mark = ["||", "__", "*", "_", "~"].into_iter().find(|mark| rest.starts_with(mark))?;
         let end = self.at + mark.len();
         let ends_quote = mark == "||" && matches!(self.text.as_bytes().get(end), None | Some(b'\n'));
-        if self.out.open.get(self.top).is_some_and(|open| open.close.starts_with(mark)) {
+        let open = self.out.open.get(self.top)?;
+        if open.close.starts_with(mark) && !(mark == "_" && open.close.starts_with("__")) {
             self.close();
-        } else if !(ends_quote && self.text.get(self.line..).is_some_and(|line| line.starts_with(['>', '*']))) {
+        } else if !(open.reopen.contains(mark) && (mark != "_" || open.reopen.replace("__", "").contains('_')))
+            && !(ends_quote && self.text.get(self.line..).is_some_and(|line| line.starts_with(['>', '*'])))
+        {
             self.open(mark, mark, false);
         }
         Some(end)
     }
 }
 
-/// Two marks in a row; an empty bold entity between underscores that would read as one mark (Bot API, "MarkdownV2 style").
-fn join(first: &str, second: &str) -> String {
-    let between = if first == "_" && second.starts_with('_') { "**" } else { "" };
-    format!("{first}{between}{second}")
+/// Two marks in a row. Between underscores that would read as one mark stands an entity around nothing, of a kind that is
+/// not `open` (Bot API, "MarkdownV2 style").
+fn join(first: &str, second: &str, open: &str) -> String {
+    let meet = first.ends_with('_') && second.starts_with('_');
+    let between = ["**", "~~", "||||"]
+        .into_iter()
+        .find(|empty| meet && !open.contains(empty.get(..empty.len() / 2).unwrap_or("")));
+    format!("{first}{}{second}", between.unwrap_or(""))
 }
 
 /// The name of a language that begins a block of code: a word up to the end of its line. Empty when the line is.

@@ -30,6 +30,8 @@ pub struct Draft {
     pub text: Option<String>,
     /// Text in the platform's own markup, sent as it is. Matrix: the HTML beside `text`.
     pub markup: Option<String>,
+    /// Telegram: whether `markup` is HTML and not MarkdownV2.
+    pub is_html: bool,
     /// Ids of those who may be pinged.
     pub mentions: Vec<String>,
     /// Whether the platform may fetch what the text links to.
@@ -60,7 +62,10 @@ impl Draft {
                 Ok(parts.into_iter().map(|part| self.payload(platform, part)).collect())
             }
             (_, None, Some(markup)) => {
-                let parts = split::markup(markup, platform, self.max_parts)?;
+                let parts = match platform {
+                    Platform::Telegram if self.is_html => split::telegram_html(markup, self.max_parts)?,
+                    _ => split::markup(markup, platform, self.max_parts)?,
+                };
                 Ok(parts.into_iter().map(|part| self.payload(platform, part)).collect())
             }
             _ => Err(usage("A message takes either `text` or `markup`.")),
@@ -88,7 +93,7 @@ impl Draft {
             }),
             Platform::Telegram if is_markup => json!({
                 "text": part,
-                "parse_mode": "MarkdownV2",
+                "parse_mode": if self.is_html { "HTML" } else { "MarkdownV2" },
                 "link_preview_options": {"is_disabled": !self.previews},
             }),
             Platform::Telegram => json!({"text": part, "link_preview_options": {"is_disabled": !self.previews}}),

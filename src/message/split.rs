@@ -21,6 +21,14 @@ pub fn markup(text: &str, platform: Platform, max_parts: usize) -> Result<Vec<St
     split(text, platform, Grammar::markup(platform), max_parts)
 }
 
+/// Splits Telegram's HTML.
+///
+/// # Errors
+/// As [`markup`].
+pub fn telegram_html(text: &str, max_parts: usize) -> Result<Vec<String>, Error> {
+    split(text, Platform::Telegram, Grammar::html(), max_parts)
+}
+
 /// Splits text that no markup is read in, or that `encode` has escaped for the platform.
 ///
 /// # Errors

@@ -7,7 +7,14 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::*;
 
 fn draft(text: &str) -> Draft {
-    Draft { text: Some(text.to_owned()), markup: None, mentions: vec![], previews: false, max_parts: split::MAX_PARTS }
+    Draft {
+        text: Some(text.to_owned()),
+        markup: None,
+        is_html: false,
+        mentions: vec![],
+        previews: false,
+        max_parts: split::MAX_PARTS,
+    }
 }
 
 fn marked(text: &str) -> Draft {
@@ -138,6 +145,17 @@ fn telegrams_entities_end_in_each_part() {
     assert!(split::markup(&link, Platform::Telegram, 10).is_err());
     let link = format!("{} [x](https://example.org)", "x".repeat(4_080));
     assert_eq!(parts(&link, Platform::Telegram)[1], "[x](https://example.org)");
+}
+
+#[test]
+fn telegrams_elements_end_in_each_part() {
+    let text = format!("<b>bold <a href=\"https://example.org/?a=1&amp;b=2\">{}</a></b> end", "a &lt; b ".repeat(900));
+    let cut = split::telegram_html(&text, 10).unwrap();
+    assert!(cut.len() >= 2 && cut.iter().all(|part| part.encode_utf16().count() <= 4_096), "{cut:?}");
+    assert!(cut[0].starts_with("<b>bold <a href") && cut[0].ends_with("</a></b>"));
+    assert!(cut[1].starts_with("<b><a href=\"https://example.org/?a=1&amp;b=2\">") && cut[1].ends_with("end"));
+    let html = Draft { is_html: true, ..marked("<b>x</b>") };
+    assert_eq!(html.payloads(Platform::Telegram).unwrap()[0]["parse_mode"], "HTML");
 }
 
 #[test]
