@@ -68,6 +68,7 @@ bench: $(VENV)/.ready
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps target/bench-wheels/botsec-*.whl
 	.venv-bench/bin/python benches/run.py
 	.venv-bench/bin/python benches/acquire.py
+	.venv-bench/bin/python benches/validate.py
 	$(PYTHON) -m venv .venv-bench-text
 	.venv-bench-text/bin/python -m pip install --quiet --disable-pip-version-check -r benches/requirements-text.txt
 	.venv-bench-text/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps target/bench-wheels/botsec-*.whl

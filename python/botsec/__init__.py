@@ -48,6 +48,7 @@ from botsec._core import (
     before_fork,
     forbid_reveal,
 )
+from botsec._harden import Hardening, harden_process
 from botsec._sync import Client
 from botsec.errors import (
     AddressBlockedError,
@@ -95,6 +96,7 @@ __all__ = [
     "ConnectError",
     "ForbiddenError",
     "Gcp",
+    "Hardening",
     "HmacSigner",
     "HostNotAllowedError",
     "HttpSignature",
@@ -135,6 +137,7 @@ __all__ = [
     "errors",
     "escape",
     "forbid_reveal",
+    "harden_process",
     "message",
     "render",
     "secret",

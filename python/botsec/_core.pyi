@@ -89,6 +89,7 @@ __all__ = [
     "__version__",
     "after_fork_in_child",
     "after_fork_in_parent",
+    "allows_dumps",
     "before_fork",
     "clock_advance",
     "clock_fake",
@@ -116,6 +117,7 @@ __all__ = [
     "escape_url_query",
     "escape_url_segment",
     "escape_whatsapp",
+    "forbid_dumps",
     "forbid_reveal",
     "forget_server",
     "input_error",
@@ -176,6 +178,8 @@ def message_payloads(
 def message_split(given: str, platform: str, max_parts: int) -> list[str]: ...
 def message_sanitize(given: str, platform: str, allow_hosts: Sequence[str]) -> Sanitized: ...
 def forbid_reveal() -> None: ...
+def forbid_dumps() -> bool | None: ...
+def allows_dumps() -> bool | None: ...
 def make_error(
     code: str, *, said: str | None = None, reason: str | None = None, hint: str | None = None
 ) -> BotsecError: ...

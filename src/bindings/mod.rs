@@ -24,6 +24,7 @@ mod options;
 mod outside;
 mod paths;
 mod pending;
+mod process;
 mod provider;
 mod proxy;
 mod render;
@@ -88,6 +89,8 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(error::make_error, module)?)?;
     module.add_function(wrap_pyfunction!(secret::load_secret, module)?)?;
     module.add_function(wrap_pyfunction!(secret::forbid_reveal, module)?)?;
+    module.add_function(wrap_pyfunction!(process::forbid_dumps, module)?)?;
+    module.add_function(wrap_pyfunction!(process::allows_dumps, module)?)?;
     module.add_function(wrap_pyfunction!(ca::throwaway_ca, module)?)?;
     module.add_function(wrap_pyfunction!(before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork_in_parent, module)?)?;

@@ -291,8 +291,11 @@ impl<'py> Page<'py> {
     fn unfit(self, name: &str, Unfit(expected): Unfit) -> PyErr {
         let known = name.chars().all(|c| c == '_' || c.is_alphanumeric());
         let subject = if known { format!("`{name}`") } else { "A value".to_owned() };
-        let error = Error::new(Code::InputField).saying(format!("{subject} must be {expected}."));
-        raise(self.py, &error.with("platform", self.platform.name()))
+        let mut error = Error::new(Code::InputField).saying(format!("{subject} must be {expected}."));
+        if known {
+            error = error.with("field", name);
+        }
+        raise(self.py, &error.with("expected", expected).with("platform", self.platform.name()))
     }
 }
 

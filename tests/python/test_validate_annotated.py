@@ -276,6 +276,8 @@ def test_named_types_are_read():
         (Annotated[str, at.MinLen(2)], ["ab"], ["a"]),
         (Annotated[list, at.MaxLen(2)], [[], [1, 2]], [[1, 2, 3], "ab"]),
         (Annotated[str, at.Predicate(str.islower)], ["ab"], ["AB", 5]),
+        (Annotated[object, at.Predicate(str.islower)], ["ab"], ["AB", 5]),
+        (Annotated[str, at.Not(str.islower)], ["AB"], ["ab"]),
         (Annotated[str, at.Len(1, 5), validate.Slug()], ["a-b"], ["a_b", "abcdef", ""]),
         (Annotated[str, msgspec.Meta(pattern="^a", max_length=3)], ["ab"], ["ba", "abcd"]),
         (Annotated[int, msgspec.Meta(ge=1)], [1], [0, True]),
@@ -295,6 +297,8 @@ def test_constraints_of_others_are_read(annotation, good, bad):
 def test_a_constraint_that_is_not_understood_is_refused_at_decoration():
     with pytest.raises(TypeError, match="Timezone"):
         annotated(Annotated[object, at.Timezone(None)])
+    with pytest.raises(TypeError, match=r"Write Slug\(\)"):
+        annotated(Annotated[str, validate.Slug])
     with pytest.raises(TypeError, match="no validator"):
         validate.checked(lambda value: value)
 

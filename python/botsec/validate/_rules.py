@@ -193,6 +193,8 @@ def _flat(metadata: Iterable[Any]) -> Iterator[Any]:
 
 
 def _checks(part: Any) -> Iterator[tuple[Callable[[Any], bool], str]]:
+    if isinstance(part, type) and issubclass(part, _core.Validator):
+        raise TypeError(f"Write {part.__name__}() in Annotated: the class alone checks nothing.")
     module = type(part).__module__.partition(".")[0]
     name = type(part).__name__
     if module not in ("annotated_types", "msgspec", "pydantic"):
@@ -211,6 +213,9 @@ def _checks(part: Any) -> Iterator[tuple[Callable[[Any], bool], str]]:
     if module == "annotated_types" and name == "Predicate":
         known = True
         yield part.func, "a value that is accepted here"
+    if module == "annotated_types" and name == "Not":
+        known = True
+        yield part, "a value that is accepted here"
     if not known:
         raise TypeError(f"The constraint {name} of {module} is not understood by validate.checked.")
 
@@ -222,11 +227,11 @@ def _bound(holds: Callable[[Any, Any], bool], limit: Any) -> Callable[[Any], boo
 def _rule(holds: Callable[[Any], bool], expected: str) -> Rule:
     def check(value: Any) -> Any:
         try:
-            fits = holds(value)
-        except (TypeError, ValueError, ArithmeticError):
+            fits = bool(holds(value))
+        except (TypeError, ValueError, ArithmeticError, AttributeError):
+            # A predicate such as `str.islower` on what is no text.
             fits = False
-        # NaN answers every comparison with False, and objects may answer with anything.
-        if fits is not True:
+        if not fits:
             raise _core.input_error([(None, expected)])
         return value
 
