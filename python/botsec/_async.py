@@ -8,13 +8,13 @@ from botsec._sync import Client
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import timedelta
     from types import TracebackType
     from typing import Any, Self
 
     from botsec import _core
-    from botsec._base import Auth, Check, Content, Files, Headers, Params, Priority, Progress, Template
+    from botsec._base import Auth, Check, Content, Files, Headers, Params, Priority, Progress, Schema, Template
     from botsec._core import Proxy, Response, Retry, Throttle, Timeout, Tls
 
 __all__ = ["AsyncClient"]
@@ -71,6 +71,7 @@ class AsyncClient(Base[Url]):
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -88,7 +89,7 @@ class AsyncClient(Base[Url]):
             content, files = watch(content, files, progress)
         # fmt: off
         return await _run(
-            self._core, method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            self._core, method, url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -110,7 +111,7 @@ class AsyncClient(Base[Url]):
         """Send a GET request through the policy."""
         # fmt: off
         return await _run(
-            self._core, "GET", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            self._core, "GET", url, path, params, headers, None, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -122,6 +123,7 @@ class AsyncClient(Base[Url]):
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -139,7 +141,7 @@ class AsyncClient(Base[Url]):
             content, files = watch(content, files, progress)
         # fmt: off
         return await _run(
-            self._core, "POST", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            self._core, "POST", url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -151,6 +153,7 @@ class AsyncClient(Base[Url]):
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -168,7 +171,7 @@ class AsyncClient(Base[Url]):
             content, files = watch(content, files, progress)
         # fmt: off
         return await _run(
-            self._core, "PUT", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            self._core, "PUT", url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -180,6 +183,7 @@ class AsyncClient(Base[Url]):
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -197,7 +201,7 @@ class AsyncClient(Base[Url]):
             content, files = watch(content, files, progress)
         # fmt: off
         return await _run(
-            self._core, "PATCH", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            self._core, "PATCH", url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -209,6 +213,7 @@ class AsyncClient(Base[Url]):
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -223,7 +228,7 @@ class AsyncClient(Base[Url]):
         """Send a DELETE request through the policy."""
         # fmt: off
         return await _run(
-            self._core, "DELETE", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            self._core, "DELETE", url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -245,7 +250,7 @@ class AsyncClient(Base[Url]):
         """Send a HEAD request through the policy."""
         # fmt: off
         return await _run(
-            self._core, "HEAD", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            self._core, "HEAD", url, path, params, headers, None, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -267,7 +272,7 @@ class AsyncClient(Base[Url]):
         """Send an OPTIONS request through the policy."""
         # fmt: off
         return await _run(
-            self._core, "OPTIONS", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            self._core, "OPTIONS", url, path, params, headers, None, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -280,6 +285,7 @@ class AsyncClient(Base[Url]):
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -295,7 +301,7 @@ class AsyncClient(Base[Url]):
         # fmt: off
         return AsyncStream(
             self._core,
-            (method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, True),  # noqa: E501
+            (method, url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, True),  # noqa: E501
         )
         # fmt: on
 
@@ -375,8 +381,8 @@ class AsyncStream:
 _bridge: Callable[[], _core.Bridge] | None = None
 
 
-async def _run(core: _core.Client, *arguments: Any) -> Response:
-    """Drive one call on the running loop; cancelling it stops the request at once."""
+def _run(core: _core.Client, *arguments: Any) -> Awaitable[Response]:
+    """Start one call on the running loop; cancelling whoever awaits it stops the request at once."""
     global _bridge
     if _bridge is None:
         # Imported with the first async call, so that importing botsec does not import asyncio.
@@ -384,17 +390,13 @@ async def _run(core: _core.Client, *arguments: Any) -> Response:
 
         _bridge = bridge
     if core.asks_outside:
-        from botsec._outside import read_all
+        return _run_outside(core, arguments)
+    return core.start(_bridge(), *arguments)
 
-        await read_all(core.secrets())
-    call = core.start(_bridge(), *arguments)
-    if call.has_helpers:
-        from botsec._serve import serve
 
-        return await serve(call, _bridge())
-    try:
-        await call.future
-    except BaseException:
-        call.cancel()
-        raise
-    return call.finish()
+async def _run_outside(core: _core.Client, arguments: tuple[Any, ...]) -> Response:
+    from botsec._loop import bridge
+    from botsec._outside import read_all
+
+    await read_all(core.secrets())
+    return await core.start(bridge(), *arguments)

@@ -55,6 +55,18 @@ if TYPE_CHECKING:
         @property
         def interpolations(self) -> tuple[Interpolation, ...]: ...
 
+    Made = TypeVar("Made", covariant=True)
+
+    class Adapter(Protocol[Made]):
+        """What a `pydantic.TypeAdapter` has."""
+
+        def validate_json(self, data: bytes, /) -> Made: ...
+
+    class JsonSchema(Protocol):
+        """What validators of jsonschema-rs and jsonschema have."""
+
+        def is_valid(self, instance: Any, /) -> bool: ...
+
     # What a verb takes as its URL. An f-string is no LiteralString: a type checker sees what Python at run time cannot.
     Url = TypeVar("Url", default=LiteralString | Template, contravariant=True)
     Scalar: TypeAlias = str | int | float | bool | Secret | None
@@ -69,6 +81,7 @@ if TYPE_CHECKING:
     Priority: TypeAlias = Literal["interactive", "normal", "bulk"]
     Progress: TypeAlias = Callable[[int, int | None], object]
     Networks: TypeAlias = str | Sequence[str] | Mapping[str, str | Sequence[str]]
+    Schema: TypeAlias = type[Any] | Callable[[Any], object] | Adapter[Any] | JsonSchema
 
     class Typed(Generic[Url]):
         """What `Client[str]` says: the type of its URLs."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from botsec import _core
-    from botsec._base import Auth, Check, Content, Files, Headers, Params, Priority, Progress, Template
+    from botsec._base import Auth, Check, Content, Files, Headers, Params, Priority, Progress, Schema, Template
     from botsec._core import Proxy, Response, Retry, Throttle, Timeout, Tls
 
 __all__ = ["Client"]
@@ -88,6 +88,7 @@ class Client(Base[Url]):
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -111,6 +112,8 @@ class Client(Base[Url]):
             headers: Header fields of this call. Credentials only as `Secret`.
             json: Body as JSON: Python's containers, dataclasses, pydantic, msgspec and attrs objects at any depth;
                 `Secret` leaves go to their hosts only.
+            schema: Judges `json` before anything is sent: a pydantic model or TypeAdapter, a msgspec Struct, a JSON
+                Schema validator, or a callable that raises or returns False for what it refuses.
             data: Body as a form; with `files` the plain fields of a multipart form.
             content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
             files: Multipart form: name to content or `(filename, content[, type])`.
@@ -140,7 +143,7 @@ class Client(Base[Url]):
             content, files = watch(content, files, progress)
         # fmt: off
         return self._core.request(
-            method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            method, url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -189,7 +192,7 @@ class Client(Base[Url]):
         """
         # fmt: off
         return self._core.request(
-            "GET", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            "GET", url, path, params, headers, None, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -201,6 +204,7 @@ class Client(Base[Url]):
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -223,6 +227,8 @@ class Client(Base[Url]):
             headers: Header fields of this call. Credentials only as `Secret`.
             json: Body as JSON: Python's containers, dataclasses, pydantic, msgspec and attrs objects at any depth;
                 `Secret` leaves go to their hosts only.
+            schema: Judges `json` before anything is sent: a pydantic model or TypeAdapter, a msgspec Struct, a JSON
+                Schema validator, or a callable that raises or returns False for what it refuses.
             data: Body as a form; with `files` the plain fields of a multipart form.
             content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
             files: Multipart form: name to content or `(filename, content[, type])`.
@@ -252,7 +258,7 @@ class Client(Base[Url]):
             content, files = watch(content, files, progress)
         # fmt: off
         return self._core.request(
-            "POST", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            "POST", url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -264,6 +270,7 @@ class Client(Base[Url]):
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -286,6 +293,8 @@ class Client(Base[Url]):
             headers: Header fields of this call. Credentials only as `Secret`.
             json: Body as JSON: Python's containers, dataclasses, pydantic, msgspec and attrs objects at any depth;
                 `Secret` leaves go to their hosts only.
+            schema: Judges `json` before anything is sent: a pydantic model or TypeAdapter, a msgspec Struct, a JSON
+                Schema validator, or a callable that raises or returns False for what it refuses.
             data: Body as a form; with `files` the plain fields of a multipart form.
             content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
             files: Multipart form: name to content or `(filename, content[, type])`.
@@ -315,7 +324,7 @@ class Client(Base[Url]):
             content, files = watch(content, files, progress)
         # fmt: off
         return self._core.request(
-            "PUT", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            "PUT", url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -327,6 +336,7 @@ class Client(Base[Url]):
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -349,6 +359,8 @@ class Client(Base[Url]):
             headers: Header fields of this call. Credentials only as `Secret`.
             json: Body as JSON: Python's containers, dataclasses, pydantic, msgspec and attrs objects at any depth;
                 `Secret` leaves go to their hosts only.
+            schema: Judges `json` before anything is sent: a pydantic model or TypeAdapter, a msgspec Struct, a JSON
+                Schema validator, or a callable that raises or returns False for what it refuses.
             data: Body as a form; with `files` the plain fields of a multipart form.
             content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
             files: Multipart form: name to content or `(filename, content[, type])`.
@@ -378,7 +390,7 @@ class Client(Base[Url]):
             content, files = watch(content, files, progress)
         # fmt: off
         return self._core.request(
-            "PATCH", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            "PATCH", url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -390,6 +402,7 @@ class Client(Base[Url]):
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -411,6 +424,8 @@ class Client(Base[Url]):
             headers: Header fields of this call. Credentials only as `Secret`.
             json: Body as JSON: Python's containers, dataclasses, pydantic, msgspec and attrs objects at any depth;
                 `Secret` leaves go to their hosts only.
+            schema: Judges `json` before anything is sent: a pydantic model or TypeAdapter, a msgspec Struct, a JSON
+                Schema validator, or a callable that raises or returns False for what it refuses.
             data: Body as a form; with `files` the plain fields of a multipart form.
             content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
             files: Multipart form: name to content or `(filename, content[, type])`.
@@ -436,7 +451,7 @@ class Client(Base[Url]):
         """
         # fmt: off
         return self._core.request(
-            "DELETE", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            "DELETE", url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -485,7 +500,7 @@ class Client(Base[Url]):
         """
         # fmt: off
         return self._core.request(
-            "HEAD", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            "HEAD", url, path, params, headers, None, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -534,7 +549,7 @@ class Client(Base[Url]):
         """
         # fmt: off
         return self._core.request(
-            "OPTIONS", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            "OPTIONS", url, path, params, headers, None, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
@@ -547,6 +562,7 @@ class Client(Base[Url]):
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -569,6 +585,8 @@ class Client(Base[Url]):
             headers: Header fields of this call. Credentials only as `Secret`.
             json: Body as JSON: Python's containers, dataclasses, pydantic, msgspec and attrs objects at any depth;
                 `Secret` leaves go to their hosts only.
+            schema: Judges `json` before anything is sent: a pydantic model or TypeAdapter, a msgspec Struct, a JSON
+                Schema validator, or a callable that raises or returns False for what it refuses.
             data: Body as a form; with `files` the plain fields of a multipart form.
             content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
             files: Multipart form: name to content or `(filename, content[, type])`.
@@ -596,7 +614,7 @@ class Client(Base[Url]):
         # fmt: off
         return SyncStream(
             self._core,
-            (method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, True),  # noqa: E501
+            (method, url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, True),  # noqa: E501
         )
         # fmt: on
 

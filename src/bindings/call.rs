@@ -13,10 +13,12 @@ use super::auth::Proofs;
 use super::client::Core;
 use super::convert::{self, type_name};
 use super::error::{Raise, wrong_type, wrong_value};
-use super::{json, multipart, options, throttle, tstring};
+use super::schema::Judge;
+use super::{json, multipart, options, outside, throttle, tstring};
 use crate::error::{Code, Error};
 use crate::pipeline::{self, Call, Options};
-use crate::secret::{Form, Piece, Text};
+use crate::secret::{Form, Piece, Secret, Text};
+use crate::sign::Auth;
 use crate::validate::{Body, Feeder, Leaf, Request, Target, Value, feed};
 
 /// The arguments of a verb, as the faces pass them.
@@ -27,6 +29,7 @@ pub(super) struct Arguments<'a, 'py> {
     pub(super) params: Option<&'a Bound<'py, PyAny>>,
     pub(super) headers: Option<&'a Bound<'py, PyAny>>,
     pub(super) json: Option<&'a Bound<'py, PyAny>>,
+    pub(super) schema: Option<&'a Bound<'py, PyAny>>,
     pub(super) data: Option<&'a Bound<'py, PyAny>>,
     pub(super) content: Option<&'a Bound<'py, PyAny>>,
     pub(super) files: Option<&'a Bound<'py, PyAny>>,
@@ -50,11 +53,12 @@ pub(super) struct Prepared {
     pub(super) check: Option<Py<PyAny>>,
 }
 
-/// What a signer is asked.
-pub(super) struct Question {
-    pub(super) index: usize,
-    pub(super) request: pipeline::SignRequest,
-    pub(super) reply: oneshot::Sender<Result<Vec<(String, String)>, Error>>,
+/// What Python is asked while a call runs; whoever asked waits for the reply.
+pub(super) enum Question {
+    /// A signer, by its number.
+    Sign(usize, pipeline::SignRequest, oneshot::Sender<Result<Vec<(String, String)>, Error>>),
+    /// The callable that brings a secret.
+    Read(Secret, oneshot::Sender<()>),
 }
 
 /// Passes the pipeline's questions to whoever drives the call; Python never runs inside the runtime.
@@ -62,13 +66,23 @@ struct Port(mpsc::Sender<Question>);
 
 type Signed = Pin<Box<dyn Future<Output = Result<Vec<(String, String)>, Error>> + Send>>;
 
-impl pipeline::Signers for Port {
+impl pipeline::Outside for Port {
+    fn read(&self, secret: &Secret) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let (sender, secret) = (self.0.clone(), secret.clone());
+        Box::pin(async move {
+            let (reply, answer) = oneshot::channel();
+            if sender.send(Question::Read(secret, reply)).await.is_ok() {
+                let _ = answer.await;
+            }
+        })
+    }
+
     fn sign(&self, index: usize, request: pipeline::SignRequest) -> Signed {
         let sender = self.0.clone();
         Box::pin(async move {
             let (reply, answer) = oneshot::channel();
             let gone = || Error::new(Code::Internal).with("reason", "the signer went away");
-            sender.send(Question { index, request, reply }).await.map_err(|_| gone())?;
+            sender.send(Question::Sign(index, request, reply)).await.map_err(|_| gone())?;
             answer.await.map_err(|_| gone())?
         })
     }
@@ -119,11 +133,15 @@ impl Prepared {
             signers.extend(proofs.signers);
             proofs.auth
         });
-        let (port, questions) = if signers.is_empty() {
+        let asks = {
+            let used = auth.as_deref().unwrap_or(&core.setup.auth).iter().flat_map(Auth::secrets);
+            !signers.is_empty() || outside::any(used.chain(leaves(&params, &headers, &body)))
+        };
+        let (port, questions) = if !asks {
             (None, None)
         } else {
             let (sender, receiver) = mpsc::channel(1);
-            (Some(Arc::new(Port(sender)) as Arc<dyn pipeline::Signers>), Some((receiver, signers)))
+            (Some(Arc::new(Port(sender)) as Arc<dyn pipeline::Outside>), Some((receiver, signers)))
         };
         if given.max_response_bytes == Some(0) {
             return Err(wrong_value("`max_response_bytes` must be at least 1."));
@@ -148,10 +166,27 @@ impl Prepared {
                 priority: throttle::priority(given.priority)?,
                 weight: throttle::weight(given.weight)?,
             },
-            signers: port,
+            outside: port,
         });
         Ok(Self { call, body: feeder, questions, check })
     }
+}
+
+/// The secrets that stand in a request as leaves.
+fn leaves<'a>(
+    params: &'a [(String, Leaf)],
+    headers: &'a [(String, Leaf)],
+    body: &'a Body,
+) -> impl Iterator<Item = &'a Secret> {
+    let hidden = params.iter().chain(headers).filter_map(|(_, leaf)| match leaf {
+        Leaf::Hidden(secret) => Some(secret),
+        Leaf::Plain(_) => None,
+    });
+    let body = match body {
+        Body::Text(text) => Some(text),
+        Body::Empty | Body::Feed(_) => None,
+    };
+    hidden.chain(body.into_iter().flat_map(Text::secrets))
 }
 
 /// Python's errors and ours, from one function.
@@ -248,8 +283,16 @@ fn body(given: &Arguments<'_, '_>) -> PyResult<BodyParts> {
     if kinds.iter().filter(|kind| **kind).count() > 1 {
         return Err(wrong_type("A request has one body: `json`, `content`, or `data` and `files`."));
     }
+    let judge = given.schema.filter(|schema| !schema.is_none()).map(Judge::read).transpose()?;
     if let Some(value) = given.json.filter(|value| !value.is_none()) {
-        return Ok((Body::Text(json::encode(value)?), Some(HeaderValue::from_static("application/json")), None));
+        let text = json::encode(value)?;
+        if let Some(judge) = judge {
+            judge.judge_body(&text)?;
+        }
+        return Ok((Body::Text(text), Some(HeaderValue::from_static("application/json")), None));
+    }
+    if judge.is_some() {
+        return Err(wrong_type("`schema` judges `json`, and there is none."));
     }
     if let Some(files) = given.files.filter(|value| !value.is_none()) {
         return Ok(match multipart::encode(files, given.data)? {

@@ -84,7 +84,7 @@ impl Client {
     }
 
     /// Send one call and wait for its response.
-    #[pyo3(signature = (method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, stream))]
+    #[pyo3(signature = (method, url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, stream))]
     #[expect(
         clippy::too_many_arguments,
         reason = "the verbs' own parameters, passed by position because that is fastest"
@@ -98,6 +98,7 @@ impl Client {
         params: Option<&Bound<'py, PyAny>>,
         headers: Option<&Bound<'py, PyAny>>,
         json: Option<&Bound<'py, PyAny>>,
+        schema: Option<&Bound<'py, PyAny>>,
         data: Option<&Bound<'py, PyAny>>,
         content: Option<&Bound<'py, PyAny>>,
         files: Option<&Bound<'py, PyAny>>,
@@ -117,6 +118,7 @@ impl Client {
             params,
             headers,
             json,
+            schema,
             data,
             content,
             files,
@@ -155,7 +157,7 @@ impl Client {
     }
 
     /// Start one call on the running loop.
-    #[pyo3(signature = (bridge, method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, stream))]
+    #[pyo3(signature = (bridge, method, url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, stream))]
     #[expect(
         clippy::too_many_arguments,
         reason = "the verbs' own parameters, passed by position because that is fastest"
@@ -170,6 +172,7 @@ impl Client {
         params: Option<&Bound<'py, PyAny>>,
         headers: Option<&Bound<'py, PyAny>>,
         json: Option<&Bound<'py, PyAny>>,
+        schema: Option<&Bound<'py, PyAny>>,
         data: Option<&Bound<'py, PyAny>>,
         content: Option<&Bound<'py, PyAny>>,
         files: Option<&Bound<'py, PyAny>>,
@@ -189,6 +192,7 @@ impl Client {
             params,
             headers,
             json,
+            schema,
             data,
             content,
             files,

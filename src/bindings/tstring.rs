@@ -8,7 +8,7 @@ use super::convert;
 use super::error::wrong_type;
 use crate::error::{Code, Error};
 use crate::validate::Value;
-use crate::validate::template::is_name;
+use crate::validate::template::{MAX_TEMPLATE, is_name};
 
 /// A template string, taken apart.
 pub(super) struct Written {
@@ -56,6 +56,9 @@ impl Written {
             let mark = if field.kind.is_empty() { "" } else { ":" };
             text.extend([&literal, "{", &name, mark, &field.kind, "}"]);
             values.push((name, field.value));
+            if text.len() > MAX_TEMPLATE {
+                return Err(refuse("the path is longer than 2 KiB"));
+            }
         }
         let last = literals.next().unwrap_or_default();
         let path = last.split_once("{?").map_or(last.as_str(), |(path, _)| path);

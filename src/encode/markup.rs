@@ -20,6 +20,32 @@ pub fn html(text: &str) -> Cow<'_, str> {
     HTML.apply(text, is_html)
 }
 
+/// [`html`] for text in Latin-1, or in UTF-16 or UTF-32 of the machine's byte order; nothing when nothing changes.
+pub fn html_units(raw: &[u8], width: Width) -> Option<Vec<u8>> {
+    match width {
+        Width::One => HTML.apply_units(raw, |[byte]| is_html(byte)),
+        Width::Two => HTML.apply_units(raw, |unit| {
+            let unit = u16::from_ne_bytes(unit);
+            (unit | 4 == 0x26) | (unit | 2 == 0x3e) | (unit == 0x27)
+        }),
+        Width::Four => HTML.apply_units(raw, |unit| {
+            let unit = u32::from_ne_bytes(unit);
+            (unit | 4 == 0x26) | (unit | 2 == 0x3e) | (unit == 0x27)
+        }),
+    }
+}
+
+/// How many bytes a text holds for each unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// Latin-1.
+    One,
+    /// UTF-16.
+    Two,
+    /// UTF-32.
+    Four,
+}
+
 /// A quoted HTML attribute value: as [`html`], and what old parsers take for quotes or line ends as references.
 pub fn html_attribute(text: &str) -> Cow<'_, str> {
     let suspect = |b: u8| is_html(b) | (b == b'`') | (b == b'=') | (b < 0x20) | (b == 0x7f) | (b == 0xc2);

@@ -125,6 +125,45 @@ impl Table {
         }
     }
 
+    /// Rewrites text that stands as units of `W` bytes in the machine's order, as interpreters hold it; nothing when it is
+    /// clean. `dirty` is asked for whole units.
+    pub(super) fn apply_units<const W: usize>(
+        &self,
+        raw: &[u8],
+        dirty: impl Fn([u8; W]) -> bool + Copy,
+    ) -> Option<Vec<u8>> {
+        const UNITS: usize = 32;
+        let low = if cfg!(target_endian = "little") { 0 } else { W - 1 };
+        let (units, _) = raw.as_chunks::<W>();
+        let is_clean = |block: &[[u8; W]]| block.iter().fold(0, |found, unit| found | u8::from(dirty(*unit))) == 0;
+        let clean = units.chunks(UNITS).take_while(|block| is_clean(block)).count() * UNITS;
+        let rest = units.get(clean..).filter(|rest| !rest.is_empty())?;
+        let mut out = Vec::with_capacity(raw.len() + raw.len() / 2 + 64);
+        out.extend_from_slice(units.get(..clean).unwrap_or(&[]).as_flattened());
+        for block in rest.chunks(UNITS) {
+            if is_clean(block) {
+                out.extend_from_slice(block.as_flattened());
+                continue;
+            }
+            for run in block.split_inclusive(|unit| dirty(*unit)) {
+                let Some((last, head)) = run.split_last().filter(|(last, _)| dirty(**last)) else {
+                    out.extend_from_slice(run.as_flattened());
+                    continue;
+                };
+                out.extend_from_slice(head.as_flattened());
+                let row = self.row(last.get(low).copied().unwrap_or(0));
+                let mut wide = [[0; W]; 8];
+                for (unit, byte) in wide.iter_mut().zip(row) {
+                    if let Some(place) = unit.get_mut(low) {
+                        *place = *byte;
+                    }
+                }
+                out.extend_from_slice(wide.get(..usize::from(row[7])).unwrap_or(&[]).as_flattened());
+            }
+        }
+        Some(out)
+    }
+
     #[cfg(test)]
     pub(super) fn changes(&self, byte: u8) -> bool {
         let row = self.row(byte);

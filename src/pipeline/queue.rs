@@ -19,14 +19,21 @@ use crate::transport::{Reached, Trouble};
 pub(super) struct Permit {
     bucket: Arc<Shared>,
     grant: Option<Grant>,
+    /// When it was granted.
+    at: Instant,
     sent: bool,
     /// Whether it reached the server, as far as can be told.
     arrived: bool,
 }
 
 impl Permit {
-    fn new(bucket: Arc<Shared>, grant: Grant) -> Self {
-        Self { bucket, grant: Some(grant), sent: false, arrived: false }
+    fn new(bucket: Arc<Shared>, grant: Grant, at: Instant) -> Self {
+        Self { bucket, grant: Some(grant), at, sent: false, arrived: false }
+    }
+
+    /// When it was granted.
+    pub(super) fn at(&self) -> Instant {
+        self.at
     }
 
     /// Something of the request reached the server, though it is sent again.
@@ -47,11 +54,11 @@ impl Permit {
     }
 
     /// Tells the bucket what the answer's headers say, and which bucket they name.
-    pub(super) fn settle(&mut self, quotas: &[Quota], named: Option<(Lane<'_>, String)>) {
+    pub(super) fn settle(&mut self, quotas: &[Quota], named: Option<(Lane<'_>, String)>, now: Instant) {
         let Some(grant) = self.grant.take() else { return };
         match named {
-            None => self.bucket.settle(grant, quotas, clock::now()),
-            Some((lane, name)) => self.bucket.settle_named(grant, quotas, lane, &name, clock::now()),
+            None => self.bucket.settle(grant, quotas, now),
+            Some((lane, name)) => self.bucket.settle_named(grant, quotas, lane, &name, now),
         }
     }
 
@@ -129,11 +136,15 @@ impl Drop for Seat {
 /// `ThrottledError` with `retry_after` at once when the wait would be longer than `max_wait` or the queue is full.
 pub(super) fn join(front: &Front, ask: &Ask<'_>, max_wait: Duration) -> Result<Entry, Error> {
     let Front { line: bucket, remote, .. } = front;
-    let at_once = || bucket.try_acquire(ask, clock::now());
-    if let Some(grant) = at_once().or_else(|| clock::catch_up().then(at_once).flatten()) {
-        return Ok(Entry::Granted(Permit::new(bucket.clone(), grant)));
+    let mut joined = clock::now();
+    let mut grant = bucket.try_acquire(ask, joined);
+    if grant.is_none() && clock::catch_up() {
+        joined = clock::now();
+        grant = bucket.try_acquire(ask, joined);
     }
-    let joined = clock::now();
+    if let Some(grant) = grant {
+        return Ok(Entry::Granted(Permit::new(bucket.clone(), grant, joined)));
+    }
     let ticket = bucket.join(ask, joined, max_wait).map_err(|refusal| refuse(&refusal))?;
     let (bucket, remote) = (bucket.clone(), remote.clone());
     Ok(Entry::Waits(Seat { bucket, remote, ticket, joined, max_wait, taken: false, _claim: front.claim() }))
@@ -184,7 +195,7 @@ impl Seat {
             match decision {
                 Decision::Grant(grant) => {
                     self.taken = true;
-                    return Ok(Permit::new(self.bucket.clone(), grant));
+                    return Ok(Permit::new(self.bucket.clone(), grant, clock::now()));
                 }
                 Decision::Refuse(refusal) => return Err(refuse(&refusal)),
                 Decision::Wait(wait) if wait > left => return Err(refuse(&Refusal::TooLong(wait))),

@@ -230,7 +230,7 @@ pub struct Call {
     /// How.
     pub options: Options,
     /// Who runs the signers that live outside this crate.
-    pub signers: Option<Arc<dyn Signers>>,
+    pub outside: Option<Arc<dyn Outside>>,
 }
 
 /// What one call decides for itself.
@@ -267,8 +267,11 @@ pub struct SignRequest {
     pub content: Option<Vec<u8>>,
 }
 
-/// Runs signers that live outside this crate.
-pub trait Signers: Send + Sync {
+/// Runs what lives outside this crate: signers, and the callables that bring secrets.
+pub trait Outside: Send + Sync {
+    /// Has a secret read that only its owner outside can read, and ends when [`Secret::finish`] has said how that ended.
+    fn read(&self, secret: &Secret) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
     /// Header fields that prove the request.
     fn sign(
         &self,

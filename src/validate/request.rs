@@ -135,7 +135,10 @@ impl ValidRequest {
     pub fn parse(request: Request) -> Result<Self, Error> {
         let (place, label, params) = place(request.target, request.params)?;
         let (query, query_pairs) = query(&params)?;
-        let mut headers = HeaderMap::with_capacity(request.headers.len() + 8);
+        let some = request.headers.len() + usize::from(request.content_type.is_some());
+        let some = some + usize::from(request.idempotency_key.is_some());
+        // A map without room costs no allocation; most calls add no field.
+        let mut headers = HeaderMap::with_capacity(some);
         let mut hidden = Vec::new();
         for (name, leaf) in request.headers {
             let name = header_name(&name)?;
@@ -259,10 +262,12 @@ fn beside(template: &Template, own: Vec<(String, String)>, params: Params) -> Re
     if template.query().is_none() {
         return Ok(params);
     }
+    // A list repeats its key, and strangers may write long ones.
+    let mut filled: Vec<String> = own.iter().map(|(key, _)| key.clone()).collect();
+    filled.dedup();
     let mut all: Params = own.into_iter().map(|(key, text)| (key, Leaf::Plain(text))).collect();
-    let filled = all.len();
     for (key, leaf) in params {
-        if all.iter().take(filled).any(|(known, _)| *known == key) {
+        if filled.contains(&key) {
             return Err(Error::new(Code::InputParameter)
                 .with("reason", "a parameter stands in `path` and in `params`")
                 .with("field", key));

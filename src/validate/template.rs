@@ -60,7 +60,7 @@ pub enum Segment {
 }
 
 /// Longest template: 2 KiB.
-const MAX_TEMPLATE: usize = 2048;
+pub const MAX_TEMPLATE: usize = 2048;
 
 impl Template {
     /// Parses a template.
@@ -175,7 +175,7 @@ impl Template {
                 .hint("a template with {?name:type} names every parameter"));
         };
         let Some(kind) = kind else { return Ok(value.map(Cow::Borrowed)) };
-        let read = value.and_then(|value| Some(typed(kind, &Value::Text(value.to_owned()))?.into_owned()));
+        let read = value.and_then(|value| Some(kind.read(&Value::Text(value.to_owned()))?.into_owned()));
         read.map(|text| Some(Cow::Owned(text))).ok_or_else(|| misfit(key, Some(kind)))
     }
 
@@ -212,20 +212,10 @@ impl Template {
 /// A parameter's value as text; one without a type takes what `params=` takes.
 fn read<'a>(kind: Option<&Kind>, value: &'a Value) -> Option<Cow<'a, str>> {
     match (kind, value) {
-        (Some(kind), value) => typed(kind, value),
+        (Some(kind), value) => kind.read(value),
         (None, Value::Text(text) | Value::Scalar(text)) => Some(text.into()),
         (None, Value::Int(number)) => Some(number.to_string().into()),
         (None, Value::Absent | Value::List(_) | Value::Other(_)) => None,
-    }
-}
-
-fn typed<'a>(kind: &Kind, value: &'a Value) -> Option<Cow<'a, str>> {
-    match value {
-        Value::Text(text) => kind.matches(text).then_some(Cow::Borrowed(text)),
-        Value::Int(number) if matches!(kind, Kind::Int(..) | Kind::Str | Kind::Snowflake) => {
-            Some(number.to_string()).filter(|text| kind.matches(text)).map(Cow::Owned)
-        }
-        _ => None,
     }
 }
 

@@ -118,6 +118,76 @@ fn ids_have_one_form() {
     assert!(fill("/{i:slug}", text("-a")).is_err());
 }
 
+/// Every validator that makes sense in a path or a query: what fits is written, encoded, and what does not is refused.
+#[test]
+fn fields_have_the_forms_of_validators() {
+    for (kind, good, written, bad) in [
+        ("str(1..3)", "é ", "%C3%A9%20", "abcd"),
+        ("text", "a b", "a%20b", "a\u{200b}"),
+        ("text(1..3)", "abc", "abc", "abcd"),
+        ("email", "a+b@example.com", "a%2Bb%40example.com", "a@b"),
+        ("email", "a@bücher.de", "a%40xn--bcher-kva.de", "a@ｂ.de"),
+        ("hostname", "example.com", "example.com", "127.0.0.1"),
+        ("ip", "::1", "%3A%3A1", "fe80::1%25eth0"),
+        ("ipv4", "10.0.0.1", "10.0.0.1", "::1"),
+        ("ipv6", "2001:db8::1", "2001%3Adb8%3A%3A1", "10.0.0.1"),
+        ("date", "2024-02-29", "2024-02-29", "2023-02-29"),
+        ("datetime", "2024-02-29T00:00:00Z", "2024-02-29T00%3A00%3A00Z", "2024-02-29T00:00:00"),
+        ("e164", "+14155552671", "%2B14155552671", "14155552671"),
+        ("https_url", "https://e.com/a", "https%3A%2F%2Fe.com%2Fa", "http://e.com"),
+        ("telegram_chat_id", "@durov", "%40durov", "@a"),
+        ("telegram_chat_id", "-1001234567890", "-1001234567890", "0"),
+        ("slack_id", "C024BE91L", "C024BE91L", "c024be91l"),
+        ("idempotency_key", "k-1", "k-1", "k 1"),
+        ("one_of(open|closed)", "open", "open", "opened"),
+    ] {
+        let template = format!("/x/{{v:{kind}}}");
+        assert_eq!(fill(&template, text(good)).unwrap(), format!("/x/{written}"), "{kind}");
+        let refused = fill(&template, text(bad)).unwrap_err();
+        assert!(refused.details().iter().any(|(key, _)| *key == "expected"), "{kind}");
+        let parsed = Kind::parse(kind).unwrap();
+        assert!(parsed.matches(good) && !parsed.matches(bad), "{kind}");
+        assert!(fill(&template, Value::Bool).is_err() && fill(&template, Value::List(vec![text(good)])).is_err());
+    }
+    assert_eq!(fill("/x/{v:telegram_chat_id}", Value::Int(-42)).unwrap(), "/x/-42");
+    assert!(fill("/x/{v:telegram_chat_id}", Value::Int(0)).is_err());
+}
+
+#[test]
+fn a_form_does_not_let_a_dot_segment_pass() {
+    for (kind, bad) in [("str(1..9)", ".."), ("text", "%2e%2e"), ("text", "a/../b"), ("idempotency_key", "..")] {
+        assert!(fill(&format!("/x/{{v:{kind}}}"), text(bad)).is_err(), "{kind} {bad}");
+        assert!(!Kind::parse(kind).unwrap().matches(bad), "{kind} {bad}");
+    }
+}
+
+#[test]
+fn a_kind_that_is_not_written_right_is_none() {
+    for bad in [
+        "int()",
+        "int(1)",
+        "int(2..1)",
+        "int(01..2)",
+        "int(1..)",
+        "str()",
+        "str(-1..2)",
+        "str(3..2)",
+        "email()",
+        "slug(1..2)",
+        "one_of()",
+        "one_of(a|)",
+        "one_of(a b)",
+        "one_of(..)",
+        "Email",
+        "",
+        "int(1..2",
+        "int(1..2))",
+        "segments(1..2)",
+    ] {
+        assert_eq!(Kind::parse(bad), None, "{bad:?}");
+    }
+}
+
 #[test]
 fn segments_are_several_texts() {
     let list = Value::List(vec![text("a b"), text("c")]);

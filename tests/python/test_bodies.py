@@ -126,6 +126,12 @@ def test_a_model_is_written_as_its_library_writes_it(client, api, value, sent):
     assert api.last.json() == sent
 
 
+def test_every_character_arrives(client, api):
+    text = "".join(map(chr, range(0x300))) + "\u2028\uffff\U0001f600"
+    client.post("/x", json={text: [text, "a" * 50 + text, *text[:0x80], ""]})
+    assert api.last.json() == {text: [text, "a" * 50 + text, *text[:0x80], ""]}
+
+
 def test_what_pydantic_and_msgspec_write_themselves_arrives(client, api):
     money, event = Money(extra=[{"k": Colour.RED}, (1,)]), Event(7, extra={3: b"x", "s": frozenset([1])})
     client.post("/x", json={"money": money, "event": event})
@@ -228,6 +234,24 @@ def test_a_secret_in_a_model_is_a_leaf_for_its_hosts_alone(face, api, other_api,
     with pytest.raises(botsec.HostNotAllowedError):
         face.client(other_api.origin).post("/x", json=body)
     assert other_api.requests == []
+
+
+def test_an_open_web_client_takes_no_secret_in_a_model(face, key):
+    web = face.adopt(face.factory.open_web())
+    for body, _ in hidden(key):
+        with pytest.raises(TypeError, match="no credentials"):
+            web.post("https://example.com/", json=body)
+
+
+class Either(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
+    one: int | botsec.Secret | str
+    more: list[int | Frozen | botsec.Secret] = []
+
+
+def test_unions_with_secrets_are_written(client, api, key):
+    client.post("/x", json=Either(one=key, more=[1, key, Frozen(key), key]))
+    assert api.last.json() == {"one": VALUE, "more": [1, VALUE, {"a": VALUE}, VALUE]}
 
 
 def test_no_serialiser_sees_a_secrets_value(client, api, key):

@@ -164,6 +164,13 @@ def test_hostile_query_values_stay_one_parameter(client, api):
     assert set(api.last.query[0][1]) == {"\ufffd"}
 
 
+def test_long_lists_and_values_take_linear_work(client):
+    many = ["x"] * 100_000
+    for path, params in (({"a": many}, [("b", "x")] * 100_000 + [("c", 1)]), ({"a": "x" * 100_000, "z": 1}, None)):
+        with pytest.raises(botsec.InputError):
+            client.get("/s{?a,b}", path=path, params=params)
+
+
 # T-strings.
 
 
@@ -244,6 +251,8 @@ def test_a_type_that_is_a_text_from_elsewhere_cannot_write_the_template(client, 
         ["/u/", Interpolation(1, "a"), Interpolation(2, "b")],
         ["/u/../", Interpolation(1, "a")],
         [Interpolation("/u", "a")],
+        ["/u" + "x" * 3000, Interpolation(1, "a")],
+        [part for n in range(20_000) for part in ("/", Interpolation(n, "x.y"))],
         ["https://", Interpolation("evil.example", "a"), "/u"],
         ["//evil.example/", Interpolation(1, "a")],
     ],
@@ -308,6 +317,10 @@ def test_what_is_no_url_is_a_type_error(client, api, url):
         client.get(url)
     assert SECRET not in str(caught.value) and caught.value.__context__ is None
     assert api.requests == []
+
+
+def test_the_type_of_a_clients_urls_is_for_type_checkers():
+    assert botsec.Client[str] is botsec.Client and botsec.AsyncClient[str] is botsec.AsyncClient
 
 
 def test_a_t_string_without_fields_is_its_text(client, api):

@@ -401,3 +401,10 @@ def test_a_refused_request_says_which_field_and_what_it_takes():
     assert caught.value.path == "id"
     assert caught.value.expected == "a whole number from 1 to 9"
     assert pickle.loads(pickle.dumps(caught.value)).path == "id"
+    with botsec.Client("https://api.example.com") as client:
+        with pytest.raises(InputError) as caught:
+            client.get("/", headers={"X-Note": "a\nb"})
+        assert (caught.value.path, caught.value.errors) == ("x-note", ())
+        with pytest.raises(InputError) as caught:
+            client.get("/a b")
+        assert (caught.value.path, caught.value.expected) == (None, None)

@@ -204,6 +204,67 @@ def test_unions_take_the_first_member_that_fits():
         assert len(refusals(handler, bad)) == 1
 
 
+def annotated(annotation):
+    """A handler of one value so annotated."""
+
+    def handler(value):
+        return value
+
+    handler.__annotations__["value"] = annotation
+    return validate.checked(handler)
+
+
+def test_items_of_containers_are_checked():
+    digit = Annotated[int, validate.Int(0, 9)]
+    numbers = annotated(list[digit])
+    assert numbers([1, 2]) == [1, 2]
+    assert refusals(numbers, [1, 10, True]) == (
+        ("value[1]", "a whole number from 0 to 9"),
+        ("value[2]", "a whole number from 0 to 9"),
+    )
+    assert refusals(numbers, (1, 2)) == (("value", "a list"),)
+    assert annotated(tuple[digit, ...])((1, 2)) == (1, 2)
+    assert annotated(frozenset[digit])(frozenset({1})) == {1}
+    scores = annotated(dict[Annotated[str, validate.Slug()], digit] | None)
+    assert scores({"a": 1}) == {"a": 1}
+    assert scores(None) is None
+    assert "EVIL" not in str(refusals(annotated(dict[Annotated[str, validate.Slug()], digit]), {"EVIL": 10}))
+    nested = annotated(list[Annotated[dict, validate.Record({"n": validate.Int(0, 9)})]])
+    assert refusals(nested, [{"n": 10}]) == (("value[0].n", "a whole number from 0 to 9"),)
+    limited = annotated(Annotated[list[digit], at.Len(1, 2)])
+    assert limited([1]) == [1]
+    assert refusals(limited, [])
+    assert refusals(limited, [10])
+
+
+@pytest.mark.parametrize("kind", [tuple[Annotated[int, validate.Int()], str], type[Annotated[int, validate.Int()]]])
+def test_a_validator_that_nobody_would_ask_is_wrong_use(kind):
+    with pytest.raises(TypeError, match="never be asked"):
+        annotated(kind)
+
+
+def test_new_types_are_read():
+    import typing
+
+    Number = typing.NewType("Number", Annotated[int, validate.Int(0, 9)])
+    assert annotated(Number)(3) == 3
+    assert refusals(annotated(Number), 10)
+
+
+def test_named_types_are_read():
+    from typing_extensions import TypeAliasType
+
+    digit = TypeAliasType("digit", Annotated[int, validate.Int(0, 9)])
+    assert refusals(annotated(digit), 10)
+    # In such a type as JSON's no validator hides; in another it would be asked on the first level alone.
+    json_value = TypeAliasType("json_value", dict[str, "json_value"] | int)
+    with pytest.raises(TypeError, match="no validator"):
+        annotated(json_value)
+    tree = TypeAliasType("tree", list["tree"] | Annotated[int, validate.Int(0, 9)])
+    with pytest.raises(TypeError):
+        annotated(tree)
+
+
 @pytest.mark.parametrize(
     ("annotation", "good", "bad"),
     [
@@ -215,6 +276,8 @@ def test_unions_take_the_first_member_that_fits():
         (Annotated[str, at.MinLen(2)], ["ab"], ["a"]),
         (Annotated[list, at.MaxLen(2)], [[], [1, 2]], [[1, 2, 3], "ab"]),
         (Annotated[str, at.Predicate(str.islower)], ["ab"], ["AB", 5]),
+        (Annotated[object, at.Predicate(str.islower)], ["ab"], ["AB", 5]),
+        (Annotated[str, at.Not(str.islower)], ["AB"], ["ab"]),
         (Annotated[str, at.Len(1, 5), validate.Slug()], ["a-b"], ["a_b", "abcdef", ""]),
         (Annotated[str, msgspec.Meta(pattern="^a", max_length=3)], ["ab"], ["ba", "abcd"]),
         (Annotated[int, msgspec.Meta(ge=1)], [1], [0, True]),
@@ -224,11 +287,7 @@ def test_unions_take_the_first_member_that_fits():
     ],
 )
 def test_constraints_of_others_are_read(annotation, good, bad):
-    def handler(value):
-        return value
-
-    handler.__annotations__["value"] = annotation
-    handler = validate.checked(handler)
+    handler = annotated(annotation)
     for value in good:
         assert handler(value) == value
     for value in bad:
@@ -236,12 +295,10 @@ def test_constraints_of_others_are_read(annotation, good, bad):
 
 
 def test_a_constraint_that_is_not_understood_is_refused_at_decoration():
-    def handler(value):
-        return value
-
-    handler.__annotations__["value"] = Annotated[object, at.Timezone(None)]
     with pytest.raises(TypeError, match="Timezone"):
-        validate.checked(handler)
+        annotated(Annotated[object, at.Timezone(None)])
+    with pytest.raises(TypeError, match=r"Write Slug\(\)"):
+        annotated(Annotated[str, validate.Slug])
     with pytest.raises(TypeError, match="no validator"):
         validate.checked(lambda value: value)
 

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, get_type_hints
 
 from botsec import _core
-from botsec.errors import InputError
-from botsec.validate._rules import Rule, rule
+from botsec.validate._rules import Rule, collect, rule
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -106,24 +105,15 @@ def _judge(
         kind = signature.parameters[name].kind
         value = arguments[name]
         if kind is inspect.Parameter.VAR_POSITIONAL:
-            arguments[name] = tuple(_try(one, item, f"{name}[{at}]", errors) for at, item in enumerate(value))
+            arguments[name] = tuple(collect(one, item, f"{name}[{at}]", errors) for at, item in enumerate(value))
         elif kind is inspect.Parameter.VAR_KEYWORD:
             # Whoever calls may have chosen the keys: the message names the parameter alone.
-            arguments[name] = {key: _try(one, item, name, errors) for key, item in value.items()}
+            arguments[name] = {key: collect(one, item, name, errors) for key, item in value.items()}
         else:
-            arguments[name] = _try(one, value, name, errors)
+            arguments[name] = collect(one, value, name, errors)
     if errors:
         raise _core.input_error(errors)
     return bound
-
-
-def _try(one: Rule, value: Any, place: str, errors: list[tuple[str | None, str]]) -> Any:
-    try:
-        return one(value)
-    except InputError as error:
-        for path, expected in error.errors or ((error.path, error.expected or "another value"),):
-            errors.append((f"{place}.{path}" if path else place, expected))
-        return None
 
 
 _FIELDS: weakref.WeakKeyDictionary[type, dict[str, Rule]] = weakref.WeakKeyDictionary()
@@ -170,7 +160,7 @@ def fields(instance: T) -> T:
     errors: list[tuple[str | None, str]] = []
     for name, one in rules.items():
         if hasattr(instance, name):
-            _try(one, getattr(instance, name), name, errors)
+            collect(one, getattr(instance, name), name, errors)
     if errors:
         raise _core.input_error(errors)
     return instance

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Iterable, Iterator
-from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
+from typing import Annotated, Any, ForwardRef, Literal, TypeAlias, Union, get_args, get_origin
 
 from botsec import _core
 from botsec.errors import InputError
@@ -30,26 +30,95 @@ _BOUNDS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
 _SILENT = {"Unit", "DocInfo"}
 
 
-def rule(annotation: Any) -> Rule | None:
+def rule(annotation: Any, seen: tuple[Any, ...] = ()) -> Rule | None:
     """The rule of an annotation, or None when nothing in it restricts values.
 
     Raises:
         TypeError: A constraint is not understood: better now than never checked.
     """
-    origin = get_origin(annotation)
+    origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        inner, *metadata = get_args(annotation)
-        return _annotated(inner, metadata)
+        inner, *metadata = arguments
+        return _annotated(inner, metadata, seen)
     if origin is Union or origin is types.UnionType:
-        return _union(get_args(annotation))
+        return _union(arguments, seen)
+    # `type UserId = Annotated[…]` and NewType hide what they name.
+    named = getattr(annotation, "__value__", None) or getattr(annotation, "__supertype__", None)
+    if named is not None:
+        found = None if annotation in seen else rule(named, (*seen, annotation))
+        if found is not None and _names(named, annotation):
+            raise TypeError("A type that names itself and holds a validator is not understood.")
+        return found
+    if origin in (list, set, frozenset) or (origin is tuple and arguments[1:] == (...,)):
+        one = rule(arguments[0], seen)
+        return one and _each(origin, one)
+    if origin is dict:
+        key, value = (rule(argument, seen) for argument in arguments)
+        return _items(key or _anything, value or _anything) if key or value else None
+    if any(rule(argument, seen) for argument in arguments):
+        raise TypeError(f"A validator inside {getattr(origin, '__name__', 'this type')}[…] would never be asked.")
     return None
 
 
-def _annotated(inner: Any, metadata: list[Any]) -> Rule | None:
+def _names(annotation: Any, name: Any) -> bool:
+    """Whether a type holds another, or a text that may stand for it."""
+    if get_origin(annotation) is Literal:
+        return False
+    arguments = get_args(annotation)
+    return any(one is name or isinstance(one, (str, ForwardRef)) or _names(one, name) for one in arguments)
+
+
+def place(outer: str, inner: str | None) -> str:
+    """The path of a value within another."""
+    if not inner:
+        return outer
+    return outer + inner if inner.startswith("[") else f"{outer}.{inner}"
+
+
+def collect(one: Rule, value: Any, at: str, errors: list[tuple[str | None, str]]) -> Any:
+    """What the rule returns; or None, and its refusals are added under the path `at`."""
+    try:
+        return one(value)
+    except InputError as error:
+        pairs = error.errors or ((error.path, error.expected or "another value"),)
+        errors += [(place(at, path), expected) for path, expected in pairs]
+        return None
+
+
+def _each(kind: Any, one: Rule) -> Rule:
+    def each(values: Any) -> Any:
+        if type(values) is not kind:
+            raise _core.input_error([(None, f"a {kind.__name__}")])
+        errors: list[tuple[str | None, str]] = []
+        made = [
+            collect(one, value, f"[{at}]" if kind in (list, tuple) else "[]", errors) for at, value in enumerate(values)
+        ]
+        if errors:
+            raise _core.input_error(errors)
+        return kind(made)
+
+    return each
+
+
+def _items(key: Rule, value: Rule) -> Rule:
+    def items(values: Any) -> Any:
+        if type(values) is not dict:
+            raise _core.input_error([(None, "a mapping")])
+        errors: list[tuple[str | None, str]] = []
+        # A stranger chose the keys: no message names one.
+        made = {collect(key, k, "[]", errors): collect(value, v, "[]", errors) for k, v in values.items()}
+        if errors:
+            raise _core.input_error(errors)
+        return made
+
+    return items
+
+
+def _annotated(inner: Any, metadata: list[Any], seen: tuple[Any, ...]) -> Rule | None:
     parts = list(_flat(metadata))
     validators = [part for part in parts if isinstance(part, _core.Validator)]
     checks = [check for part in parts if not isinstance(part, _core.Validator) for check in _checks(part)]
-    inside = rule(inner)
+    inside = rule(inner, seen)
     rules: list[Rule] = [inside] if inside is not None else []
     if checks:
         # A bound means little before the type is known: `"10" > "9"` is false, and True is at least 1.
@@ -84,9 +153,9 @@ def admits_none(annotation: Any) -> bool:
     return annotation is None or annotation is type(None) or type(None) in get_args(annotation)
 
 
-def _union(members: tuple[Any, ...]) -> Rule | None:
+def _union(members: tuple[Any, ...], seen: tuple[Any, ...]) -> Rule | None:
     """The first member that takes the value; members without constraints take what is of their type."""
-    rules = [rule(member) for member in members]
+    rules = [rule(member, seen) for member in members]
     if not any(rules):
         return None
     pairs = [pair for pair in zip(members, rules, strict=True) if pair[0] is not type(None)]
@@ -124,6 +193,8 @@ def _flat(metadata: Iterable[Any]) -> Iterator[Any]:
 
 
 def _checks(part: Any) -> Iterator[tuple[Callable[[Any], bool], str]]:
+    if isinstance(part, type) and issubclass(part, _core.Validator):
+        raise TypeError(f"Write {part.__name__}() in Annotated: the class alone checks nothing.")
     module = type(part).__module__.partition(".")[0]
     name = type(part).__name__
     if module not in ("annotated_types", "msgspec", "pydantic"):
@@ -142,6 +213,9 @@ def _checks(part: Any) -> Iterator[tuple[Callable[[Any], bool], str]]:
     if module == "annotated_types" and name == "Predicate":
         known = True
         yield part.func, "a value that is accepted here"
+    if module == "annotated_types" and name == "Not":
+        known = True
+        yield part, "a value that is accepted here"
     if not known:
         raise TypeError(f"The constraint {name} of {module} is not understood by validate.checked.")
 
@@ -153,11 +227,11 @@ def _bound(holds: Callable[[Any, Any], bool], limit: Any) -> Callable[[Any], boo
 def _rule(holds: Callable[[Any], bool], expected: str) -> Rule:
     def check(value: Any) -> Any:
         try:
-            fits = holds(value)
-        except (TypeError, ValueError, ArithmeticError):
+            fits = bool(holds(value))
+        except (TypeError, ValueError, ArithmeticError, AttributeError):
+            # A predicate such as `str.islower` on what is no text.
             fits = False
-        # NaN answers every comparison with False, and objects may answer with anything.
-        if fits is not True:
+        if not fits:
             raise _core.input_error([(None, expected)])
         return value
 

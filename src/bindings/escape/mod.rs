@@ -3,6 +3,7 @@
 
 mod one;
 mod options;
+mod wide;
 
 use std::borrow::Cow;
 

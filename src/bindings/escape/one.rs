@@ -56,24 +56,6 @@ escapers! {
     ///
     /// Source: OWASP "CSV Injection".
     csv_cell by apply;
-    /// Escape text for HTML content and quoted attribute values.
-    ///
-    /// Args:
-    ///     text: Untrusted text. Not for unquoted attributes (there is no safe escape), `href`, `src`, `style`, event
-    ///         handlers, scripts or style sheets: see `html_attribute`, `link`, `js_string` and `css_string`.
-    ///
-    /// Returns:
-    ///     The text with `& < > " '` as references.
-    ///
-    /// Raises:
-    ///     TypeError: `text` is not a `str`.
-    ///
-    /// Example:
-    ///     >>> html("<script>")
-    ///     '&lt;script&gt;'
-    ///
-    /// Source: WHATWG HTML §13.1.2.
-    html by apply;
     /// Escape text for a quoted HTML attribute value.
     ///
     /// Args:

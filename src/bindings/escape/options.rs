@@ -1,4 +1,4 @@
-//! The functions that take more than a text.
+//! The functions that take more than a text, and the one that most others are measured by.
 
 use std::borrow::Cow;
 
@@ -6,12 +6,13 @@ use pyo3::prelude::*;
 
 use super::super::convert::strings;
 use super::super::error::{Raise, wrong_value};
-use super::{Text, apply, export, try_apply};
+use super::{Text, apply, export, given, try_apply, wide};
 use crate::encode::{self, Profile, Where};
 use crate::policy::hosts::HostRule;
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     export(module, "escape_discord", wrap_pyfunction!(discord, module)?)?;
+    export(module, "escape_html", wrap_pyfunction!(html, module)?)?;
     export(module, "escape_link", wrap_pyfunction!(link, module)?)?;
     export(module, "escape_sanitize_html", wrap_pyfunction!(sanitize_html, module)?)?;
     export(module, "escape_telegram", wrap_pyfunction!(telegram, module)?)
@@ -78,6 +79,31 @@ fn telegram<'py>(text: &Bound<'py, PyAny>, r#where: &str) -> PyResult<Text<'py>>
 fn discord<'py>(text: &Bound<'py, PyAny>, r#where: &str) -> PyResult<Text<'py>> {
     let place = place(r#where)?;
     apply(text, |text| encode::discord(text, place))
+}
+
+/// Escape text for HTML content and quoted attribute values.
+///
+/// Args:
+///     text: Untrusted text. Not for unquoted attributes (there is no safe escape), `href`, `src`, `style`, event
+///         handlers, scripts or style sheets: see `html_attribute`, `link`, `js_string` and `css_string`.
+///
+/// Returns:
+///     The text with `& < > " '` as references.
+///
+/// Raises:
+///     TypeError: `text` is not a `str`.
+///
+/// Example:
+///     >>> html("<script>")
+///     '&lt;script&gt;'
+///
+/// Source: WHATWG HTML §13.1.2.
+#[pyfunction]
+fn html<'py>(text: &Bound<'py, PyAny>) -> PyResult<Text<'py>> {
+    match wide::rewrite(given(text)?, encode::html_units)? {
+        Some(out) => Ok(out),
+        None => apply(text, encode::html),
+    }
 }
 
 /// Judge a whole link from a stranger, and write it in one safe form.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::hostname::Hostname;
+use super::letters::is_atom;
 
 /// Mail addresses: an ASCII dot-atom, `@` and a host name. No quoted local part, no address literal, no comment; no look-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,14 +40,15 @@ impl Email {
 
 /// RFC 5322 §3.2.3.
 fn is_dot_atom(local: &str) -> bool {
-    let mut dot = true;
-    for &b in local.as_bytes().iter().take(MAX_LOCAL) {
-        let atom = b.is_ascii_alphanumeric()
-            || matches!(b, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'/' | b'=' | b'?' | b'^'..=b'`' | b'{'..=b'~');
-        if !atom && (b != b'.' || dot) {
+    if local.len() > MAX_LOCAL {
+        return false;
+    }
+    let mut before = b'.';
+    for &b in local.as_bytes() {
+        if !is_atom(b) && (b != b'.' || before == b'.') {
             return false;
         }
-        dot = b == b'.';
+        before = b;
     }
-    !dot && local.len() <= MAX_LOCAL
+    before != b'.'
 }

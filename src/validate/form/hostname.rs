@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::idna;
+use super::letters::is_alphanumeric;
 
 /// Names of hosts: labels of letters, digits and inner hyphens, at most 253 characters, no trailing dot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,33 +30,36 @@ impl Hostname {
         self.judge(&name).then_some(Cow::Owned(name))
     }
 
+    /// One look at every byte: names stand in every mail address and URL.
     fn judge(&self, name: &str) -> bool {
-        let mut dots = 0usize;
-        let mut international = false;
-        let mut last = "";
+        let (mut length, mut dots, mut double) = (0usize, 0usize, false);
+        let mut before = b'.';
         if name.len() > MAX {
             return false;
         }
-        for label in name.split('.') {
-            if !is_label(label) {
+        for &b in name.as_bytes() {
+            if is_alphanumeric(b) {
+                length += 1;
+            } else if b == b'.' && (1..=MAX_LABEL).contains(&length) && before != b'-' {
+                dots += 1;
+                length = 0;
+            } else if b == b'-' && length > 0 {
+                double |= before == b'-';
+                length += 1;
+            } else {
                 return false;
             }
-            international |= idna::is_a_label(label);
-            last = label;
-            dots += 1;
+            before = b;
         }
-        (dots > 1 || !self.dotted) && !is_number(last) && (!international || idna::is_strict(name))
+        let whole = (1..=MAX_LABEL).contains(&length) && before != b'-' && (dots > 0 || !self.dotted);
+        let last = name.rsplit('.').next().unwrap_or(name);
+        // Only `xn--` makes a label international, and it has two hyphens in a row.
+        whole && !is_number(last) && (!double || !name.split('.').any(idna::is_a_label) || idna::is_strict(name))
     }
 }
 
-fn is_label(label: &str) -> bool {
-    let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
-    let bytes = label.as_bytes();
-    bytes.len() <= 63
-        && edge(bytes.first())
-        && edge(bytes.last())
-        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
-}
+/// Longest label (RFC 1035 §2.3.4).
+const MAX_LABEL: usize = 63;
 
 /// A name whose last label is a number would be an IPv4 address to somebody.
 fn is_number(label: &str) -> bool {

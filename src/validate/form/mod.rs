@@ -7,6 +7,7 @@ mod id;
 mod idna;
 mod ip;
 mod length;
+mod letters;
 mod pattern;
 mod text;
 mod time;
@@ -118,9 +119,16 @@ impl Form {
     }
 }
 
-/// `a, b or c`, for messages.
+/// Most choices that a message spells out.
+const NAMED: usize = 12;
+
+/// `one of a, b or c`, for messages.
 pub fn one_of(names: impl Iterator<Item = String>) -> String {
-    let names: Vec<String> = names.collect();
+    let mut names: Vec<String> = names.collect();
+    if let Some(more) = names.len().checked_sub(NAMED).filter(|more| *more > 1) {
+        names.truncate(NAMED);
+        names.push(format!("{more} others"));
+    }
     match names.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("one of {} or {last}", rest.join(", ")),
         Some((only, _)) => only.clone(),

@@ -192,6 +192,14 @@ fn ids_are_what_their_platforms_give() {
 }
 
 #[test]
+fn a_message_names_a_dozen_choices() {
+    let names = |count: usize| Form::OneOf((0..count).map(|n| n.to_string()).collect());
+    assert_eq!(names(2).expected(), "one of `0` or `1`");
+    assert!(names(13).expected().ends_with("`11` or `12`"));
+    assert!(names(14).expected().ends_with("`11` or 2 others"));
+}
+
+#[test]
 fn a_public_address_is_judged_by_who_knows() {
     fn ten(ip: IpAddr) -> bool {
         !ip.to_string().starts_with("10.")
