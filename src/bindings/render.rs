@@ -196,6 +196,11 @@ impl<'py> Page<'py> {
 
     fn fill(self, hole: &Hole, given: Given<'py>, depth: usize, out: &mut String) -> PyResult<()> {
         let value = &given.value;
+        let plain = given.conversion.is_none() && given.spec.is_empty();
+        if plain && !hole.takes_json() && value.is_exact_instance_of::<PyString>() {
+            let shown = self.shown(&given)?;
+            return hole.write(&shown.to_string_lossy(), out).map_err(|unfit| self.unfit(&given.name, unfit));
+        }
         let refuse = |what: &str| Err(wrong_type(format!("The value `{}` {what}.", given.name)));
         if value.is_instance_of::<PySecret>() {
             return refuse("is a Secret, which is never shown");
@@ -206,7 +211,6 @@ impl<'py> Page<'py> {
         {
             return refuse("is bytes; decode it first");
         }
-        let plain = given.conversion.is_none() && given.spec.is_empty();
         let markup = if let Ok(safe) = value.cast::<Safe>() {
             if safe.get().platform != self.platform {
                 return refuse(&format!(

@@ -144,6 +144,7 @@ fn telegram_and_matrix_show_their_own_tags_only() {
     takes(Platform::Matrix, &["<h1>{}</h1><br>", "<span data-mx-spoiler='{}'>a</span>", "<img src='mxc://a/{}'>"]);
     refuses(Platform::Telegram, &["<h1>a</h1>", "<br>", "<a>{}</a>", "<b>{}", "{}</b>", "<b><i>{}</b></i>", "a < {}"]);
     refuses(Platform::Telegram, &["<b title='{}'>a</b>", "<!-- -->", "<a href={}>a</a>", "<a href='{}' x\">a</a>"]);
+    refuses(Platform::Telegram, &["<a href=''>{}</a>", "<a href>{}</a>", "<a href='https://e.com' href=''>{}</a>"]);
     refuses(Platform::Matrix, &["<script>{}</script>", "<p style='a: \"{}\"'>a</p>", "<img src='{}'>", "<svg></svg>"]);
     refuses(Platform::Matrix, &["<a target='{}'>a</a>", "<!-- -->", "<p>{}", &"<b>".repeat(101)]);
 }
@@ -163,7 +164,10 @@ fn telegrams_marks_are_closed_in_order_and_quotes_stay_quotes() {
     }
     takes(Platform::TelegramMarkdown, &["_a __{}___", "![{}](tg://emoji?id={})", "a\\.{}", "||{}||", "**>{}||"]);
     refuses(Platform::TelegramMarkdown, &["*{}", "**{}**", "*_{}*_", "{}.", "\\{}", "[{}]", "[a]({}", "```{}```"]);
-    refuses(Platform::TelegramMarkdown, &["`{}", "[a [{}](https://e.com)](b)", "![a](https://e.com/{})", "*\n>{}*"]);
+    refuses(
+        Platform::TelegramMarkdown,
+        &["`{}", "[a [{}](https://e.com)](b)", "![a](https://e.com/{})", "![a](tg://emoji?id={}])", "*\n>{}*"],
+    );
     refuses(Platform::TelegramMarkdown, &["[a](https://{}/)", "[a](javascript:{})", "[a](https://e.com/\\{})"]);
 }
 
@@ -234,6 +238,28 @@ fn format_strings_are_names_only() {
         ["{", "}", "{}", "{0}", "{a.b}", "{a[0]}", "{a!q}", "{a!}", "{a:{b}}", "{ a}", "{a!r.b}", "{!r}", "{:x}"]
     {
         assert!(Fields::parse(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn no_value_lengthens_the_host_of_an_address_in_a_chat() {
+    for (refused, taken) in [
+        ("https://e\\.com{}", "https://e\\.com/{}"),
+        ("https://{}", "https {}"),
+        ("see https://e\\.com:443{}", "see https://e\\.com {}"),
+        ("https://{}/a", "https:/{}/a"),
+    ] {
+        refuses(Platform::TelegramMarkdown, &[refused]);
+        takes(Platform::TelegramMarkdown, &[taken]);
+        let (refused, taken) = (refused.replace('\\', ""), taken.replace('\\', ""));
+        refuses(Platform::Telegram, &[&refused]);
+        refuses(Platform::Matrix, &[&refused]);
+        refuses(Platform::Discord, &[&refused]);
+        refuses(Platform::Slack, &[&refused]);
+        for platform in Platform::ALL {
+            takes(platform, &[&taken.replace('.', "")]);
+        }
+        takes(Platform::Html, &[&refused]);
     }
 }
 
