@@ -6,7 +6,7 @@
 //! |---|---|
 //! | 0 words | [`clock`] · [`fork`] · [`error`] · [`url`] · [`secret`] |
 //! | 1 judges | [`encode`] · [`render`] · [`redact`] · [`validate`] · [`headers`] · [`throttle`] · [`retry`] · [`sign`] |
-//! | 2 | [`policy`] · [`observe`] |
+//! | 2 | [`policy`] · [`message`] · [`observe`] |
 //! | 3 | [`transport`] |
 //! | 4 | [`pipeline`] |
 //! | 5 | [`secrets`] · [`quota`] · [`client`] |
@@ -27,6 +27,7 @@ pub mod sign;
 pub mod throttle;
 pub mod validate;
 
+pub mod message;
 pub mod observe;
 pub mod policy;
 

@@ -17,7 +17,7 @@ use reader::Reading;
 const FLOORS: &[&[&str]] = &[
     &["clock", "fork", "error", "url", "secret"],
     &["encode", "render", "redact", "validate", "headers", "throttle", "retry", "sign"],
-    &["policy", "observe"],
+    &["policy", "message", "observe"],
     &["transport"],
     &["pipeline"],
     &["secrets", "quota", "client"],

@@ -10,7 +10,7 @@ throttling and retries that respect every API, redacted logs, generic errors for
 
 import os as _os
 
-from botsec import errors, escape, render
+from botsec import errors, escape, message, render
 from botsec._async import AsyncClient
 from botsec._base import secret, secret_async
 from botsec._core import (
@@ -48,6 +48,7 @@ from botsec._core import (
     before_fork,
     forbid_reveal,
 )
+from botsec._harden import Hardening, harden_process
 from botsec._sync import Client
 from botsec.errors import (
     AddressBlockedError,
@@ -95,6 +96,7 @@ __all__ = [
     "ConnectError",
     "ForbiddenError",
     "Gcp",
+    "Hardening",
     "HmacSigner",
     "HostNotAllowedError",
     "HttpSignature",
@@ -135,6 +137,8 @@ __all__ = [
     "errors",
     "escape",
     "forbid_reveal",
+    "harden_process",
+    "message",
     "render",
     "secret",
     "secret_async",

@@ -34,6 +34,7 @@ __all__ = [
     "Date",
     "DateTime",
     "Email",
+    "Finding",
     "Float",
     "Gcp",
     "Granted",
@@ -68,6 +69,7 @@ __all__ = [
     "Response",
     "Retry",
     "Safe",
+    "Sanitized",
     "Secret",
     "SecretProvider",
     "SignRequest",
@@ -87,6 +89,7 @@ __all__ = [
     "__version__",
     "after_fork_in_child",
     "after_fork_in_parent",
+    "allows_dumps",
     "before_fork",
     "clock_advance",
     "clock_fake",
@@ -114,11 +117,15 @@ __all__ = [
     "escape_url_query",
     "escape_url_segment",
     "escape_whatsapp",
+    "forbid_dumps",
     "forbid_reveal",
     "forget_server",
     "input_error",
     "load_secret",
     "make_error",
+    "message_payloads",
+    "message_sanitize",
+    "message_split",
     "render",
     "throwaway_ca",
 ]
@@ -158,7 +165,21 @@ class Safe:
     def platform(self) -> str: ...
 
 def render(platform: str, template: object, values: Mapping[str, object]) -> str: ...
+def message_payloads(
+    platform: str,
+    given: str | None,
+    *,
+    markup: str | None,
+    mentions: Sequence[str | int],
+    previews: bool,
+    max_parts: int,
+    parse_mode: str | None = None,
+) -> list[dict[str, Any]]: ...
+def message_split(given: str, platform: str, max_parts: int) -> list[str]: ...
+def message_sanitize(given: str, platform: str, allow_hosts: Sequence[str]) -> Sanitized: ...
 def forbid_reveal() -> None: ...
+def forbid_dumps() -> bool | None: ...
+def allows_dumps() -> bool | None: ...
 def make_error(
     code: str, *, said: str | None = None, reason: str | None = None, hint: str | None = None
 ) -> BotsecError: ...
@@ -171,6 +192,25 @@ def forget_server(authority: str) -> None: ...
 def before_fork() -> None: ...
 def after_fork_in_parent() -> None: ...
 def after_fork_in_child() -> None: ...
+
+@final
+class Finding:
+    @property
+    def kind(self) -> str: ...
+    @property
+    def host(self) -> str | None: ...
+    @property
+    def count(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class Sanitized:
+    @property
+    def text(self) -> str: ...
+    @property
+    def findings(self) -> tuple[Finding, ...]: ...
 
 @final
 class Secret:

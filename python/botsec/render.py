@@ -16,8 +16,8 @@ Args:
     template: A t-string, or a literal format string with `{name}` fields, optionally with `!r`, `!s`, `!a` and a format
         (`{price:.2f}`), which come first; `{{` and `}}` are braces. Fields that reach into values (`{user.name}`,
         `{row[0]}`) are refused, as format strings could then read any attribute.
-    **values: The values of a format string's fields: `str`, numbers, dates, UUIDs; t-strings and `Safe` where markup may
-        stand; anything else only with a conversion or format. `Secret` and `bytes` never.
+    **values: The values of a format string's fields: `str`, numbers, dates, UUIDs; t-strings and `Safe` where markup
+        may stand; anything else only with a conversion or format. `Secret` and `bytes` never.
 
 Returns:
     A plain `str`, to be sent with the parse mode that the function names.
@@ -123,7 +123,7 @@ def terminal(template: LiteralString | Template, /, **values: object) -> str:
     """Render text for a terminal; the template's own escape sequences stay.
 
     Example:
-        >>> terminal("name: {name}", name="a" + chr(27) + "[2J")
-        'name: a\\\\u001b[2J'
+        >>> terminal("name: {name}", name="a" + chr(27) + "[2Jb")
+        'name: ab'
     """
     return _core.render("terminal", template, values)

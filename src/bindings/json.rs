@@ -177,23 +177,40 @@ impl<'py> Writer<'py> {
 
     fn string(&mut self, text: &Bound<'_, PyString>) {
         let text = text.to_string_lossy();
-        let mut rest = text.as_bytes();
-        self.plain.push(b'"');
-        let special = |byte: &u8| matches!(byte, 0..=0x1f | b'"' | b'\\');
-        while let Some(at) = rest.iter().position(special) {
-            let (clean, tail) = rest.split_at_checked(at).unwrap_or((rest, &[]));
-            let Some((byte, after)) = tail.split_first() else { break };
-            self.plain.extend_from_slice(clean);
-            match byte {
-                b'"' | b'\\' => self.plain.extend_from_slice(&[b'\\', *byte]),
-                b'\n' => self.plain.extend_from_slice(b"\\n"),
-                b'\r' => self.plain.extend_from_slice(b"\\r"),
-                b'\t' => self.plain.extend_from_slice(b"\\t"),
-                _ => self.plain.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+        let (bytes, plain) = (text.as_bytes(), &mut self.plain);
+        plain.reserve(bytes.len() + 2);
+        plain.push(b'"');
+        // Most texts hold nothing to escape, and are copied in one piece.
+        let clean = bytes.iter().position(|byte| escape(*byte) != 0).unwrap_or(bytes.len());
+        let (clean, rest) = bytes.split_at_checked(clean).unwrap_or((bytes, &[]));
+        plain.extend_from_slice(clean);
+        for byte in rest {
+            match escape(*byte) {
+                0 => plain.push(*byte),
+                b'u' => plain.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+                letter => plain.extend([b'\\', letter]),
             }
-            rest = after;
         }
-        self.plain.extend_from_slice(rest);
-        self.plain.push(b'"');
+        plain.push(b'"');
     }
+}
+
+/// The letter behind the backslash that a byte needs in a JSON string (RFC 8259 §7); 0 for none.
+fn escape(byte: u8) -> u8 {
+    #[expect(clippy::indexing_slicing, reason = "checked by the compiler, which computes it")]
+    const LETTERS: [u8; 256] = {
+        let mut letters = [0; 256];
+        let mut byte = 0;
+        while byte < 0x20 {
+            letters[byte] = b'u';
+            byte += 1;
+        }
+        letters[b'\n' as usize] = b'n';
+        letters[b'\r' as usize] = b'r';
+        letters[b'\t' as usize] = b't';
+        letters[b'"' as usize] = b'"';
+        letters[b'\\' as usize] = b'\\';
+        letters
+    };
+    LETTERS.get(usize::from(byte)).copied().unwrap_or_default()
 }

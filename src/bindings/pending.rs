@@ -12,7 +12,7 @@ use super::call::{Prepared, Question, SignRequest};
 use super::client::{Core, finish, finish_head};
 use super::convert;
 use super::drive::background::Pool;
-use super::drive::bridge::Bridge;
+use super::drive::bridge::{Bridge, Start};
 use super::drive::operation::Operation;
 use super::drive::promise::Promise;
 use super::drive::{self, Sketch, stack::signature};
@@ -56,7 +56,8 @@ impl PendingCall {
             // In a box of its own: the task is moved several times before it runs.
             Box::pin(async move { drive::send(&core.setup, &pool, call, &sketch).await })
         };
-        let operation = Operation::start(py, bridge, work, pool.multiplexes())?;
+        let start = if pool.multiplexes() { Start::Together } else { Start::Apart };
+        let operation = Operation::start(py, bridge, work, start)?;
         let (feeder, iterable) = body.map_or((None, None), |(feeder, iterable)| (Some(feeder), Some(iterable)));
         let (questions, signers) = questions.map_or((None, Vec::new()), |(receiver, signers)| {
             (Some(Arc::new(tokio::sync::Mutex::new(receiver))), signers)

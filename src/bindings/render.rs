@@ -196,6 +196,11 @@ impl<'py> Page<'py> {
 
     fn fill(self, hole: &Hole, given: Given<'py>, depth: usize, out: &mut String) -> PyResult<()> {
         let value = &given.value;
+        let plain = given.conversion.is_none() && given.spec.is_empty();
+        if plain && !hole.takes_json() && value.is_exact_instance_of::<PyString>() {
+            let shown = self.shown(&given)?;
+            return hole.write(&shown.to_string_lossy(), out).map_err(|unfit| self.unfit(&given.name, unfit));
+        }
         let refuse = |what: &str| Err(wrong_type(format!("The value `{}` {what}.", given.name)));
         if value.is_instance_of::<PySecret>() {
             return refuse("is a Secret, which is never shown");
@@ -206,7 +211,6 @@ impl<'py> Page<'py> {
         {
             return refuse("is bytes; decode it first");
         }
-        let plain = given.conversion.is_none() && given.spec.is_empty();
         let markup = if let Ok(safe) = value.cast::<Safe>() {
             if safe.get().platform != self.platform {
                 return refuse(&format!(
@@ -291,8 +295,11 @@ impl<'py> Page<'py> {
     fn unfit(self, name: &str, Unfit(expected): Unfit) -> PyErr {
         let known = name.chars().all(|c| c == '_' || c.is_alphanumeric());
         let subject = if known { format!("`{name}`") } else { "A value".to_owned() };
-        let error = Error::new(Code::InputField).saying(format!("{subject} must be {expected}."));
-        raise(self.py, &error.with("platform", self.platform.name()))
+        let mut error = Error::new(Code::InputField).saying(format!("{subject} must be {expected}."));
+        if known {
+            error = error.with("field", name);
+        }
+        raise(self.py, &error.with("expected", expected).with("platform", self.platform.name()))
     }
 }
 

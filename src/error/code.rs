@@ -90,6 +90,7 @@ codes! {
     InputParameter, "input.parameter", InputError, INPUT;
     InputBody, "input.body", InputError, INPUT;
     InputUrl, "input.url", InputError, INPUT;
+    InputMessage, "input.message", InputError, INPUT;
     InputValue, "input.value", InputError, INPUT;
     PolicyInsecureUrl, "policy.insecure_url", InsecureUrlError, REFUSED;
     PolicyRouteNotAllowed, "policy.route_not_allowed", RouteNotAllowedError, REFUSED;

@@ -18,17 +18,22 @@ pub(super) fn read_discord(literal: &Literal) -> Result<Vec<Hole>, Flaw> {
     let mut reader = Reader::new(literal);
     // Holes since the last `[`, which are a label if `](` follows.
     let mut label: Option<usize> = None;
+    let mut bracket = false;
     while let Some(token) = literal.get(reader.at) {
         let at = reader.at;
         match token {
             Token::Hole(hole) if literal.before(at) == Some('\\') => {
                 return Err(Flaw::Hole(hole, "behind a backslash"));
             }
-            Token::Hole(_) => reader.text(Out::Discord(Where::Text), Out::DiscordQuote),
+            Token::Hole(_) => {
+                let plain = if bracket { Out::DiscordBracket } else { Out::Discord(Where::Text) };
+                reader.text(plain, Out::DiscordQuote);
+            }
             Token::Char('\\') if literal.char(at + 1).is_some() => reader.at += 2,
             Token::Char('`') => reader.code(Out::Discord(Where::Code))?,
             Token::Char('[') => {
                 label = Some(reader.holes.len());
+                bracket = true;
                 reader.at += 1;
             }
             Token::Char(']') => {
@@ -138,11 +143,11 @@ impl<'a> Reader<'a> {
         let has = |mark: &str| self.literal.has(self.line, mark);
         // `>>>` quotes all that follows.
         let quoted = (has(">") || has("&gt;")) && !has(">>>");
-        let guard = self.at < self.line + START
-            && !marks.is_empty()
-            && marks
-                .iter()
-                .all(|token| matches!(token, Token::Char(c) if "#-*+>. ".contains(*c) || c.is_ascii_digit()));
+        let mark = |token: &Token| matches!(token, Token::Char(c) if "#-*+>. ".contains(*c) || c.is_ascii_digit());
+        let begins = self.at < self.line + START && !marks.is_empty() && marks.iter().all(mark);
+        // A hole behind a hole stands where that one stands, if that one is empty.
+        let follows = matches!(self.at.checked_sub(1).and_then(|at| self.literal.get(at)), Some(Token::Hole(_)));
+        let guard = begins || before == Some(']') || follows && self.holes.last().is_some_and(|hole| hole.guard);
         self.holes.push(Hole {
             markup: !quoted,
             empty: if joins { BREAK } else { "" },

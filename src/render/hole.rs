@@ -36,6 +36,8 @@ pub(super) enum Out {
     /// A line of a quotation: the next line stays one.
     TelegramQuote,
     Discord(Where),
+    /// Behind a `[` of the literal, which a value must not close.
+    DiscordBracket,
     DiscordQuote,
     Slack,
     SlackCode,
@@ -54,7 +56,8 @@ pub struct Hole {
     pub(super) markup: bool,
     /// What stands for an empty value, where nothing would join the characters around it.
     pub(super) empty: &'static str,
-    /// What stands before a value that begins with a blank or a full stop, where it would finish a heading or a list.
+    /// Whether the value would finish a heading, a list or a link that the literal began, if it began with a blank, a full
+    /// stop or a parenthesis.
     pub(super) guard: bool,
 }
 
@@ -91,7 +94,7 @@ impl Hole {
             What::Part(part) => part.write(value)?,
             What::Json => return Err(Unfit("JSON")),
             What::JsString => Cow::Owned(js_string(value)),
-            What::CssString => Cow::Owned(css_string(value)),
+            What::CssString => encode::css_string(value),
             What::Digits if is_number(value) => Cow::Borrowed(value),
             What::Digits => return Err(Unfit("an id or time in digits")),
             What::Id if is_id(value) => Cow::Borrowed(value),
@@ -118,7 +121,7 @@ impl Hole {
             out.push_str(self.empty);
             return;
         }
-        if self.guard && text.starts_with([' ', '\t', '.', ')']) {
+        if self.guard && text.starts_with([' ', '\t', '.', ')', '(']) {
             out.push_str(BREAK);
         }
         match self.out {
@@ -128,7 +131,8 @@ impl Hole {
             Out::TelegramQuote => quoted(&encode::telegram(text, Where::Text), ">", out),
             Out::Discord(Where::Code) => code(text, out),
             Out::Discord(place) => out.push_str(&encode::discord(text, place)),
-            Out::DiscordQuote => quoted(&encode::discord(text, Where::Text), "> ", out),
+            Out::DiscordBracket => out.push_str(&encode::discord(text, Where::Text).replace(']', "\\]")),
+            Out::DiscordQuote => quoted(&encode::discord(text, Where::Text).replace(']', "\\]"), "> ", out),
             Out::Slack => out.push_str(&encode::slack(text)),
             Out::SlackCode => code(&encode::slack(text), out),
             Out::SlackQuote => quoted(&encode::slack(text), "> ", out),
@@ -171,7 +175,8 @@ fn unicode_escape(c: char, out: &mut String) {
     }
 }
 
-/// The inside of a string that JavaScript and JSON read alike, in either quotes, in a script element.
+/// The inside of a string that JavaScript and JSON read alike, in either quotes, in a script element. Each escape is of one
+/// length, so that no text behind it can lengthen it.
 fn js_string(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 4);
     for c in text.chars() {
@@ -180,21 +185,6 @@ fn js_string(text: &str) -> String {
             out.push(c);
         } else {
             unicode_escape(c, &mut out);
-        }
-    }
-    out
-}
-
-/// The inside of a CSS string: six digits need no blank behind them.
-fn css_string(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() * 2);
-    for c in text.chars() {
-        match c {
-            '\0' => out.push('\u{fffd}'),
-            ' ' | '0'..='9' | 'A'..='Z' | 'a'..='z' | '\u{a0}'.. => out.push(c),
-            _ => {
-                let _ = write!(out, "\\{:06x}", u32::from(c));
-            }
         }
     }
     out

@@ -56,6 +56,9 @@ impl Reader<'_> {
                         return Err(Flaw::Hole(hole, "inside `<svg>`, `<math>` or `<noscript>`"));
                     }
                     self.references(hole)?;
+                    if tags::is_strict(self.platform) {
+                        self.literal.no_bare_host(self.at, hole)?;
+                    }
                     self.holes.push(Hole { markup: true, ..Hole::new(What::Text, Out::Html) });
                     self.at += 1;
                 }
@@ -168,7 +171,8 @@ impl Reader<'_> {
         if is_end {
             return self.end(start, &name);
         }
-        if self.platform == Platform::Telegram && name == "a" && named("href").is_none() {
+        let leads = named("href").is_some() && attributes.iter().all(|a| a.name != "href" || a.from < a.to);
+        if self.platform == Platform::Telegram && name == "a" && !leads {
             return Err(self.literal.flaw(start, "an `<a>` without `href`: Telegram then takes its text for the link"));
         }
         if name == "meta"

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use super::hole::Unfit;
 use super::literal::{Flaw, Token};
 use crate::encode;
-use crate::url::{Host, SafeUrl};
+use crate::url::Host;
 
 /// A part of a link behind its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,25 +195,6 @@ pub(super) fn judge(text: &str) -> Result<String, Unfit> {
         let fits = address.len() <= 254 && word(local, "._+-") && word(domain, ".-");
         return if fits { Ok(format!("mailto:{address}")) } else { Err(NEEDED) };
     }
-    let url = SafeUrl::parse(text).map_err(|_| NEEDED)?;
-    if matches!(url.origin().host(), Host::V6(_)) {
-        return Err(NEEDED);
-    }
-    let mut link = url.as_sent();
-    if let Some((_, fragment)) = text.split_once('#') {
-        link.push('#');
-        link.push_str(fragment);
-    }
-    // What closes a link in one platform or another is written so that it closes none.
-    let mut out = String::with_capacity(link.len() + 16);
-    for c in link.chars() {
-        match c {
-            '(' | ')' | '<' | '>' | '[' | ']' | '"' | '\'' | '`' | '|' | '*' | '\\' | '{' | '}' | '^' => {
-                out.push_str(&encode::url_query(c.encode_utf8(&mut [0; 4])));
-            }
-            c if c.is_ascii() => out.push(c),
-            c => out.push_str(&encode::url_query(c.encode_utf8(&mut [0; 4]))),
-        }
-    }
-    Ok(out)
+    // Brackets around a host would end the target of a link in markdown.
+    encode::link(text, |origin| !matches!(origin.host(), Host::V6(_))).map_err(|_| NEEDED)
 }

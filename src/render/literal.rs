@@ -110,4 +110,25 @@ impl Literal {
         }
         Ok(())
     }
+    /// Refuses a hole directly behind the host of an address that a chat turns into a link by itself.
+    pub(super) fn no_bare_host(&self, at: usize, hole: usize) -> Result<(), Flaw> {
+        /// Longer than any host (253), its scheme and its port.
+        const LONGEST: usize = 300;
+        for back in 1..=LONGEST {
+            match at.checked_sub(back).and_then(|at| self.char(at)) {
+                Some('/') => {
+                    let named = back < at && self.has(at - back - 1, "//") && self.before(at - back - 1) == Some(':');
+                    return if named {
+                        Err(Flaw::Hole(hole, "behind the host of an address; end it with `/`"))
+                    } else {
+                        Ok(())
+                    };
+                }
+                Some(c) if c.is_whitespace() || matches!(c, '?' | '#' | '<' | '>' | '"') => return Ok(()),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        Ok(())
+    }
 }

@@ -27,7 +27,10 @@ pub(super) fn read(literal: &Literal) -> Result<Vec<Hole>, Flaw> {
     let mut reader = Reader { literal, at: 0, open: Vec::new(), holes: Vec::with_capacity(literal.holes()) };
     while let Some(token) = literal.get(reader.at) {
         match token {
-            Token::Hole(_) => reader.hole(),
+            Token::Hole(hole) => {
+                literal.no_bare_host(reader.at, hole)?;
+                reader.hole();
+            }
             Token::Char(c) => reader.char(c)?,
         }
     }
@@ -185,7 +188,7 @@ impl Reader<'_> {
             }
         }
         self.at += 1;
-        if emoji && !["tg://emoji?id=", "tg://time?unix="].iter().any(|head| is_head(&plain, head)) {
+        if emoji && !is_emoji(&plain) {
             return Err(literal.flaw(start, "a `![…]` that leads to no `tg://emoji?id=` and no `tg://time?unix=`"));
         }
         for (_, spot) in link::read(&plain)? {
@@ -235,8 +238,13 @@ impl Reader<'_> {
     }
 }
 
-/// Whether a link begins so, and goes on.
-fn is_head(link: &[Token], head: &str) -> bool {
-    let head: Vec<Token> = head.chars().map(Token::Char).collect();
-    link.len() > head.len() && link.starts_with(&head)
+/// Whether a link is that of a custom emoji or of a time.
+fn is_emoji(link: &[Token]) -> bool {
+    let behind = |head: &str| {
+        let head: Vec<Token> = head.chars().map(Token::Char).collect();
+        link.strip_prefix(head.as_slice()).filter(|rest| !rest.is_empty())
+    };
+    let digit = |token: &Token| matches!(token, Token::Hole(_) | Token::Char('0'..='9'));
+    behind("tg://emoji?id=").is_some_and(|id| id.iter().all(digit))
+        || behind("tg://time?unix=").and_then(<[Token]>::first).is_some_and(digit)
 }

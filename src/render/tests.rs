@@ -43,7 +43,7 @@ fn html_takes_values_in_text_quotes_links_and_scripts() {
         ("<p title = '{}'>", "'", "<p title = '&#x27;'>"),
         ("<a href=\"/p-{}?q={}#{}\">", "a&b/ü", "<a href=\"/p-a%26b%2F%C3%BC?q=a%26b%2F%C3%BC#a%26b%2F%C3%BC\">"),
         ("<a href='mailto:{}'>", "a@b.c?bcc=d", "<a href='mailto:a@b.c%3Fbcc%3Dd'>"),
-        ("<p style=\"font-family: '{}'\">", "a';x", "<p style=\"font-family: 'a\\000027\\00003bx'\">"),
+        ("<p style=\"font-family: '{}'\">", "a';x", "<p style=\"font-family: 'a\\27\\3bx'\">"),
         ("<script>f('{}')</script>", "'</script>", "<script>f('\\u0027\\u003c\\u002fscript\\u003e')</script>"),
         ("<script>f({})</script>", "'</script>", "<script>f( \"'\\u003c/script\\u003e\" )</script>"),
         (
@@ -144,6 +144,7 @@ fn telegram_and_matrix_show_their_own_tags_only() {
     takes(Platform::Matrix, &["<h1>{}</h1><br>", "<span data-mx-spoiler='{}'>a</span>", "<img src='mxc://a/{}'>"]);
     refuses(Platform::Telegram, &["<h1>a</h1>", "<br>", "<a>{}</a>", "<b>{}", "{}</b>", "<b><i>{}</b></i>", "a < {}"]);
     refuses(Platform::Telegram, &["<b title='{}'>a</b>", "<!-- -->", "<a href={}>a</a>", "<a href='{}' x\">a</a>"]);
+    refuses(Platform::Telegram, &["<a href=''>{}</a>", "<a href>{}</a>", "<a href='https://e.com' href=''>{}</a>"]);
     refuses(Platform::Matrix, &["<script>{}</script>", "<p style='a: \"{}\"'>a</p>", "<img src='{}'>", "<svg></svg>"]);
     refuses(Platform::Matrix, &["<a target='{}'>a</a>", "<!-- -->", "<p>{}", &"<b>".repeat(101)]);
 }
@@ -163,7 +164,10 @@ fn telegrams_marks_are_closed_in_order_and_quotes_stay_quotes() {
     }
     takes(Platform::TelegramMarkdown, &["_a __{}___", "![{}](tg://emoji?id={})", "a\\.{}", "||{}||", "**>{}||"]);
     refuses(Platform::TelegramMarkdown, &["*{}", "**{}**", "*_{}*_", "{}.", "\\{}", "[{}]", "[a]({}", "```{}```"]);
-    refuses(Platform::TelegramMarkdown, &["`{}", "[a [{}](https://e.com)](b)", "![a](https://e.com/{})", "*\n>{}*"]);
+    refuses(
+        Platform::TelegramMarkdown,
+        &["`{}", "[a [{}](https://e.com)](b)", "![a](https://e.com/{})", "![a](tg://emoji?id={}])", "*\n>{}*"],
+    );
     refuses(Platform::TelegramMarkdown, &["[a](https://{}/)", "[a](javascript:{})", "[a](https://e.com/\\{})"]);
 }
 
@@ -182,6 +186,9 @@ fn discord_tells_text_code_labels_targets_and_mentions_apart() {
         ("#{}", " big", "#\u{200b} big"),
         ("a#{}", " small", "a# small"),
         ("[{}] (a)", "**", "[\\*\\*] (a)"),
+        ("[{}] a", "b](https://e.com)", "[b\\](https://e.com)] a"),
+        ("[a]{}", "(https://e.com)", "[a]\u{200b}(https://e.com)"),
+        ("#{}{}", " a", "#\u{200b} a\u{200b} a"),
     ] {
         assert_eq!(render(Platform::Discord, template, value).unwrap(), expected);
     }
@@ -209,7 +216,7 @@ fn slack_tells_text_code_links_and_mentions_apart() {
 #[test]
 fn a_terminals_own_sequences_are_whole() {
     let shown = render(Platform::Terminal, "\u{1b}[1m{}\u{1b}[0m", "a\u{1b}[2J\r").unwrap();
-    assert_eq!(shown, "\u{1b}[1ma\\u001b[2J\\u000d\u{1b}[0m".replace("\\u000d", "\\r"));
+    assert_eq!(shown, "\u{1b}[1ma\\r\u{1b}[0m");
     takes(
         Platform::Terminal,
         &["\u{1b}]8;;https://e.com\u{7}{}\u{1b}]8;;\u{1b}\\", "\u{1b}c{}", "\u{9b}1m{}", "\u{1b}(B{}"],
@@ -231,6 +238,28 @@ fn format_strings_are_names_only() {
         ["{", "}", "{}", "{0}", "{a.b}", "{a[0]}", "{a!q}", "{a!}", "{a:{b}}", "{ a}", "{a!r.b}", "{!r}", "{:x}"]
     {
         assert!(Fields::parse(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn no_value_lengthens_the_host_of_an_address_in_a_chat() {
+    for (refused, taken) in [
+        ("https://e\\.com{}", "https://e\\.com/{}"),
+        ("https://{}", "https {}"),
+        ("see https://e\\.com:443{}", "see https://e\\.com {}"),
+        ("https://{}/a", "https:/{}/a"),
+    ] {
+        refuses(Platform::TelegramMarkdown, &[refused]);
+        takes(Platform::TelegramMarkdown, &[taken]);
+        let (refused, taken) = (refused.replace('\\', ""), taken.replace('\\', ""));
+        refuses(Platform::Telegram, &[&refused]);
+        refuses(Platform::Matrix, &[&refused]);
+        refuses(Platform::Discord, &[&refused]);
+        refuses(Platform::Slack, &[&refused]);
+        for platform in Platform::ALL {
+            takes(platform, &[&taken.replace('.', "")]);
+        }
+        takes(Platform::Html, &[&refused]);
     }
 }
 

@@ -11,7 +11,7 @@ pub use life::{Fault, Found, Terms};
 pub use news::{Happened, News};
 pub use reading::Reading;
 pub use text::{Form, Piece, Text};
-pub use version::Version;
+pub use version::{SEARCHED_FROM, Version};
 
 use std::fmt;
 use std::pin::Pin;
@@ -126,6 +126,16 @@ impl Secret {
     /// Wraps a value that stays. `name` is its source as written (`env:MY_KEY`); `fingerprint` names it in logs and bucket keys.
     pub fn new(name: impl Into<String>, value: SecretString, fingerprint: String) -> Self {
         Self::fixed(name, Version::new(value, None, fingerprint))
+    }
+
+    /// Wraps a version that stays; whoever hears of news is told of one that is short.
+    pub fn loaded(name: impl Into<String>, version: Version) -> Self {
+        let short = version.is_short();
+        let secret = Self::fixed(name, version);
+        if short {
+            news::leave(News { id: secret.id(), name: secret.name().to_owned(), happened: Happened::Short });
+        }
+        secret
     }
 
     /// Wraps a version that stays.

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::life::{Fault, Found, Life, Look};
-use super::{Held, Moving, News, Renewed, Secret, news};
+use super::{Happened, Held, Moving, News, Renewed, Secret, news};
 use crate::clock::{self, Dice};
 use crate::error::{Code, Error};
 use crate::fork::epoch;
@@ -222,12 +222,14 @@ impl Secret {
     /// Says how a reading ended, and wakes whoever waits for it. How long until the next is due by itself.
     pub fn finish(&self, result: Result<Found, Fault>) -> Option<Duration> {
         let Held::Moving(moving) = &self.0.held else { return None };
-        let ((wakers, happened), next) = {
+        let ((wakers, happened), next, short) = {
             let mut life = moving.life.lock();
             let now = clock::now();
-            (life.finish(result, now, &mut Dice::roll_new()), life.next(now))
+            let short = result.as_ref().is_ok_and(|found| found.version.is_short() && life.is_new(&found.version));
+            let happened = life.finish(result, now, &mut Dice::roll_new());
+            (happened, life.next(now), short)
         };
-        if let Some(happened) = happened {
+        for happened in happened.into_iter().chain(short.then_some(Happened::Short)) {
             news::leave(News { id: self.id(), name: self.name().to_owned(), happened });
         }
         wakers.into_iter().for_each(Waker::wake);

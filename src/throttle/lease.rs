@@ -28,6 +28,9 @@ pub struct Want {
     pub longest: Duration,
     /// By how many requests this process went ahead of its share while the store did not answer.
     pub debt: f64,
+    /// By how much a request of this process left later than its place, since the last question: all of them are put off by as
+    /// much, once a period.
+    pub late: Duration,
     /// Each limit's spacing, period and credit in microseconds.
     pub paces: Vec<(u64, u64, u64)>,
 }
@@ -95,6 +98,8 @@ pub(super) struct Leases {
     open: bool,
     /// What left meanwhile, under this process's share: how far it went ahead of that is owed.
     share: Option<Bucket>,
+    /// As for [`Want`].
+    late: Duration,
 }
 
 /// How long a process goes on alone before it asks again; the store knows at once whether that is of use.
@@ -122,6 +127,7 @@ impl Leases {
             alone: None,
             open: false,
             share: None,
+            late: Duration::ZERO,
         }
     }
 
@@ -165,7 +171,10 @@ impl Leases {
 
     fn paces(&self) -> Vec<(u64, u64, u64)> {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let pace = |limit: &Limit| (micros(limit.spacing()), micros(limit.period), micros(limit.credit()));
+        let pace = |limit: &Limit| {
+            let window = limit.shared_window();
+            (micros(limit.spacing(window)), micros(limit.period), micros(limit.credit(window)))
+        };
         self.limits.iter().map(pace).collect()
     }
 
@@ -211,6 +220,14 @@ impl Leases {
         }
     }
 
+    /// A request left so much later than its place.
+    pub(super) fn delayed(&mut self, delay: Duration, now: Instant) {
+        self.late = self.late.max(delay);
+        if let Some(share) = &mut self.share {
+            share.delayed(delay, now);
+        }
+    }
+
     /// What to ask the store for, when the places do not suffice and nobody asks already.
     pub(super) fn wants(&mut self, weight: u32, waiting: usize, longest: Duration, now: Instant) -> Option<Want> {
         if self.asking || self.is_alone(now) || self.slots.len() >= weight as usize {
@@ -223,7 +240,8 @@ impl Leases {
         self.size = if busy { self.size.saturating_mul(2).min(chunk.max(1)) } else { 1 };
         let slots = u32::try_from(waiting).unwrap_or(u32::MAX).max(self.size).min(chunk).max(weight).max(1);
         let debt = self.share.as_ref().map_or(0.0, |share| share.ahead(now));
-        Some(Want { slots, need: weight, longest, debt, paces: self.paces() })
+        let late = std::mem::take(&mut self.late);
+        Some(Want { slots, need: weight, longest, debt, late, paces: self.paces() })
     }
 
     /// Whoever asked went away without an answer.
@@ -231,14 +249,16 @@ impl Leases {
         self.asking = false;
     }
 
-    pub(super) fn answered(&mut self, places: &Places, now: Instant) {
+    /// The store answered at `now` what it was asked at `asked`. Its places count from halfway between, which is never further
+    /// from its own time than half the way there and back; what was due on the way is due now.
+    pub(super) fn answered(&mut self, places: &Places, asked: Instant, now: Instant) {
         (self.asking, self.alone) = (false, None);
         if let Places::Lease { slots, wait, spacing, processes, end } = places {
             // Whatever was owed was told with the question.
             self.share = None;
             (self.processes, self.came) = ((*processes).max(1), Some(now));
             self.end = Some(end.clone());
-            let first = now + *wait;
+            let first = now.max(asked + now.saturating_duration_since(asked) / 2 + *wait);
             self.slots.extend((0..*slots).filter_map(|at| first.checked_add(spacing.saturating_mul(at))));
         }
     }

@@ -53,7 +53,8 @@ const SLOTS: usize = 32;
 
 impl Pace {
     pub(super) fn new(limit: Limit) -> Self {
-        let (window, credit, spacing) = (limit.window(), limit.credit(), limit.spacing());
+        let window = limit.window();
+        let (credit, spacing) = (limit.credit(window), limit.spacing(window));
         let slack = LATE + credit;
         let (held, noted_until, due, busy_since, put_off, log) = (None, None, None, None, None, None);
         Self {

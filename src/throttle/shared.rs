@@ -286,8 +286,8 @@ impl Shared {
         self.line().wants(ticket, longest, now)
     }
 
-    /// The store answered a question.
-    pub fn answered(&self, answer: &Answer, now: Instant) {
+    /// The store answered at `now` a question of `asked`.
+    pub fn answered(&self, answer: &Answer, asked: Instant, now: Instant) {
         for (lane, wait) in &answer.blocked {
             self.block_lane(lane.as_str().into(), now + *wait, now);
         }
@@ -296,7 +296,7 @@ impl Shared {
                 line.common.block(now + wait);
             }
             if let Some(leases) = &mut line.leases {
-                leases.answered(&answer.places, now);
+                leases.answered(&answer.places, asked, now);
             }
         });
     }

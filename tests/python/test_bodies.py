@@ -126,6 +126,12 @@ def test_a_model_is_written_as_its_library_writes_it(client, api, value, sent):
     assert api.last.json() == sent
 
 
+def test_every_character_arrives(client, api):
+    text = "".join(map(chr, range(0x300))) + "\u2028\uffff\U0001f600"
+    client.post("/x", json={text: [text, "a" * 50 + text, *text[:0x80], ""]})
+    assert api.last.json() == {text: [text, "a" * 50 + text, *text[:0x80], ""]}
+
+
 def test_what_pydantic_and_msgspec_write_themselves_arrives(client, api):
     money, event = Money(extra=[{"k": Colour.RED}, (1,)]), Event(7, extra={3: b"x", "s": frozenset([1])})
     client.post("/x", json={"money": money, "event": event})

@@ -294,3 +294,85 @@ def test_no_whole_link_leaves_its_place(value):
     ((_, link),) = tree(page)[2][-1]
     assert link.startswith(("https://", "mailto:"))
     assert html.unescape(page).count('"') == 2
+
+
+# Templates that nobody thought of: whatever is taken keeps its shape.
+
+TOKENS = (
+    '{x} {x} {x} <p> </p> <a_href=" <a_href=\' " \' > < </ / = title= title=" style=" style=\' & &am p; lt; <!-- --> --!> <! <? <title>'
+    " </title> </ti tle> <textarea> </textarea> <script> </script> </scr ipt> <style> </style> <svg> </svg> <svg/> <noscript> f( ) ` //"
+    " /* */ \\ \\u00 \\x 'a \"b https: //e.com /p ?q= # javascript: : font:' url( ( ; <math> <br/> x on src= srcdoc=\" <table> <b % ."
+).split(" ")
+MARKS = (
+    "{x} * _ __ ~ || | ` ``` \n ```\n [ ]( ) ](https://e.com/ https://e.com > \n> **> \\ \\* a b_ ! ![ ](tg://emoji?id= . py / ?"
+).split(" ")
+BREAKOUTS = [
+    "",
+    ">",
+    "<",
+    '"',
+    "'",
+    "/",
+    " onclick=x",
+    "lt;",
+    "script>",
+    "</script>",
+    "</title>",
+    "-->",
+    "\n",
+    "\\",
+    "e",
+    "27",
+    "a/..",
+    "=x",
+]
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(st.sampled_from(TOKENS), max_size=5), st.lists(st.sampled_from(TOKENS), max_size=4))
+def test_no_value_changes_the_shape_of_any_template_of_html(before, after):
+    # A body that has begun: an empty text before it would begin it later.
+    template = "<body>z" + "".join([*before, "{x}", *after]).replace("_", " ")
+    try:
+        harmless = tree(render.html(template, x="https://e.com"))[0]
+    except ValueError:
+        return
+    for value in BREAKOUTS:
+        try:
+            page = render.html(template, x=value)
+        except InputError:
+            continue
+        assert tree(page)[0] == harmless, (template, value)
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(st.sampled_from(MARKS), max_size=4), st.lists(st.sampled_from(MARKS), max_size=4))
+def test_no_value_changes_the_entities_of_any_template_of_telegram(before, after):
+    template = "".join([*before, "{x}", *after]).replace("b_", "b ")
+    try:
+        text, entities = telegram(render.telegram_markdown(template, x="Q"), "markdown")
+    except ValueError:
+        return
+    text, lies = seen(text, entities)
+    for value in [
+        "",
+        "_",
+        "*",
+        "||",
+        "`",
+        "```",
+        "\\",
+        "\n>",
+        "](https://evil.example)[",
+        "https://evil.example/",
+        ")",
+        "\n\n",
+        "1",
+    ]:
+        try:
+            shown, where = seen(*telegram(render.telegram_markdown(template, x=value), "markdown"))
+        except InputError:
+            continue
+        pieces = [(value if c == "Q" else c, kinds) for c, kinds in zip(text, lies, strict=True)]
+        left = [(c, kinds) for c, kinds in zip(shown, where, strict=True) if c != "\r"]
+        assert left == [(c, kinds) for piece, kinds in pieces for c in piece], (template, value)

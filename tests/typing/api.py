@@ -23,8 +23,10 @@ from botsec import (
     Timeout,
     Tls,
     Vault,
+    errors,
     escape,
     network,
+    render,
     secret,
     validate,
 )
@@ -64,7 +66,8 @@ async def other() -> int:
         try:
             response = await client.post("/x", json={"a": secret("env:KEY")}, check=lambda r: r.json()["ok"])
         except BotsecError as error:
-            text: str = error.code + str(error)
+            text: str = error.code + str(error) + errors.user_text(error, platform="slack")
+            text += render.telegram("<b>{name}</b>", name=text) + render.html("{x}", x=render.Safe("<br>", "html"))
             return len(text)
         async with client.stream("GET", "/x") as stream:
             async for event in stream.aiter_sse():

@@ -47,6 +47,10 @@ impl Bell {
 const BATCH: usize = 32;
 /// Operations under way up to which each is started at once: so few gain nothing from waiting for each other.
 const FEW: usize = 3;
+/// Most calls that wait to be started together where each has a connection of its own: the runtime shall work beside the loop.
+const APART: usize = 8;
+/// The same where they share a connection, so that their frames leave together.
+const TOGETHER: usize = 32;
 
 thread_local! {
     /// On the runtime's thread: the queues with results that nobody was told of yet. Elsewhere `None`.
@@ -82,6 +86,18 @@ impl Queue {
             let _ = UNTOLD.try_with(|_| ring_untold());
         }
     }
+}
+
+/// When a task is started. To wake the runtime's thread costs a system call, and where both threads have one processor two
+/// switches between them.
+#[derive(Clone, Copy)]
+pub(in super::super) enum Start {
+    /// Now.
+    AtOnce,
+    /// With at most [`APART`] of this turn of the loop.
+    Apart,
+    /// With at most [`TOGETHER`].
+    Together,
 }
 
 /// Completes one future when it is dropped, however its task ended.
@@ -189,12 +205,16 @@ impl Bridge {
         Ok((future, id, Ring { queue: Arc::downgrade(&self.queue), id }))
     }
 
-    /// Has the runtime's thread run a task: at once, or to `gather` with the others of this turn of the loop unless few are
-    /// under way.
-    pub(in super::super) fn start(slf: &Bound<'_, Self>, inbox: Arc<Inbox>, task: Task, gather: bool) -> PyResult<()> {
+    /// Has the runtime's thread run a task: with the others of this turn of the loop, or at once where few are under way.
+    pub(in super::super) fn start(slf: &Bound<'_, Self>, inbox: Arc<Inbox>, task: Task, start: Start) -> PyResult<()> {
         let (this, py) = (slf.get(), slf.py());
         let waiting = inbox.push(task);
-        if !gather || this.futures.lock().len() <= FEW || waiting >= BATCH {
+        let most = match start {
+            Start::AtOnce => 0,
+            Start::Apart => APART,
+            Start::Together => TOGETHER,
+        };
+        if waiting >= most || this.futures.lock().len() <= FEW {
             inbox.ring();
             return Ok(());
         }

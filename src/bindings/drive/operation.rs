@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 
 use super::super::error::Raise;
 use super::background;
-use super::bridge::{Bridge, Ring};
+use super::bridge::{Bridge, Ring, Start};
 use super::promise::Promise;
 use crate::fork::Lock;
 
@@ -28,20 +28,20 @@ impl<T: Send + 'static> Operation<T> {
         bridge: &Bound<'_, Bridge>,
         work: impl Future<Output = T> + Send + 'static,
     ) -> PyResult<Self> {
-        Self::start(py, bridge, work, false)
+        Self::start(py, bridge, work, Start::AtOnce)
     }
 
     pub(in super::super) fn start(
         py: Python<'_>,
         bridge: &Bound<'_, Bridge>,
         work: impl Future<Output = T> + Send + 'static,
-        gather: bool,
+        start: Start,
     ) -> PyResult<Self> {
         let inbox = background::inbox().or_raise(py)?;
         let (future, id, ring) = bridge.get().promise(py)?;
         let slot = Arc::new(Lock::new(None));
         let (work, task) = abortable(fill(slot.clone(), ring, work));
-        Bridge::start(bridge, inbox, Box::pin(work.map(drop)), gather).inspect_err(|_| task.abort())?;
+        Bridge::start(bridge, inbox, Box::pin(work.map(drop)), start).inspect_err(|_| task.abort())?;
         Ok(Self { future, bridge: bridge.clone().unbind(), id, task, slot })
     }
 
