@@ -13,12 +13,13 @@ use super::auth::Proofs;
 use super::client::Core;
 use super::convert::{self, type_name};
 use super::error::{Raise, wrong_type, wrong_value};
-use super::{json, multipart, options, outside, throttle};
+use super::schema::Judge;
+use super::{json, multipart, options, outside, throttle, tstring};
 use crate::error::{Code, Error};
 use crate::pipeline::{self, Call, Options};
 use crate::secret::{Form, Piece, Secret, Text};
 use crate::sign::Auth;
-use crate::validate::{Body, Feeder, Leaf, Request, Target, feed};
+use crate::validate::{Body, Feeder, Leaf, Request, Target, Value, feed};
 
 /// The arguments of a verb, as the faces pass them.
 pub(super) struct Arguments<'a, 'py> {
@@ -28,6 +29,7 @@ pub(super) struct Arguments<'a, 'py> {
     pub(super) params: Option<&'a Bound<'py, PyAny>>,
     pub(super) headers: Option<&'a Bound<'py, PyAny>>,
     pub(super) json: Option<&'a Bound<'py, PyAny>>,
+    pub(super) schema: Option<&'a Bound<'py, PyAny>>,
     pub(super) data: Option<&'a Bound<'py, PyAny>>,
     pub(super) content: Option<&'a Bound<'py, PyAny>>,
     pub(super) files: Option<&'a Bound<'py, PyAny>>,
@@ -108,12 +110,10 @@ impl SignRequest {
 
 impl Prepared {
     pub(super) fn read(py: Python<'_>, core: &Core, given: &Arguments<'_, '_>, stream: bool) -> PyResult<Self> {
-        let url = given
-            .url
-            .cast::<PyString>()
-            .map_err(|_| wrong_type("`url` takes a str: a path template or an https URL."))?;
         let headers = convert::headers(given.headers)?;
-        let params = convert::fields(given.params, "params")?;
+        let target = target(core, given.url, given.path).or_raise_nested(py)?;
+        let named = matches!(&target, Target::Template(route, _) if route.names_parameters());
+        let params = convert::params(given.params, named)?;
         let (body, content_type, feeder) = body(given)?;
         if core.is_open_web() {
             let hidden = headers.iter().chain(&params).any(|(_, leaf)| matches!(leaf, Leaf::Hidden(_)))
@@ -122,7 +122,6 @@ impl Prepared {
                 return Err(wrong_type("An open_web client carries no credentials."));
             }
         }
-        let target = target(core, &convert::text(url), given.path).or_raise_nested(py)?;
         let (check, status_check) = check(given.check)?;
         let proofs = match given.auth.filter(|auth| !auth.is_none()) {
             Some(auth) => Some(Proofs::read(Some(auth), core.signers.len())?),
@@ -196,6 +195,18 @@ enum Nested {
     Python(PyErr),
 }
 
+impl From<Error> for Nested {
+    fn from(error: Error) -> Self {
+        Self::Ours(error)
+    }
+}
+
+impl From<PyErr> for Nested {
+    fn from(error: PyErr) -> Self {
+        Self::Python(error)
+    }
+}
+
 trait OrRaiseNested<T> {
     fn or_raise_nested(self, py: Python<'_>) -> PyResult<T>;
 }
@@ -209,22 +220,38 @@ impl<T> OrRaiseNested<T> for Result<T, Nested> {
     }
 }
 
-fn target(core: &Core, url: &str, path: Option<&Bound<'_, PyAny>>) -> Result<Target, Nested> {
+fn target(core: &Core, url: &Bound<'_, PyAny>, path: Option<&Bound<'_, PyAny>>) -> Result<Target, Nested> {
     let path = path.filter(|path| !path.is_none());
-    if core.is_open_web() {
-        if path.is_some() {
-            return Err(Nested::Python(wrong_type(
-                "An open_web client takes a whole URL; `path` has no fields to fill.",
-            )));
+    if let Ok(url) = url.cast::<PyString>() {
+        let url = convert::text(url);
+        if core.is_open_web() {
+            return match path {
+                None => Ok(Target::Url(url)),
+                Some(_) => {
+                    Err(wrong_type("An open_web client takes a whole URL; `path` has no fields to fill.").into())
+                }
+            };
         }
-        return Ok(Target::Url(url.to_owned()));
+        return place(core, &url, convert::path(path)?);
     }
+    let Some(written) = tstring::read(url)? else {
+        return Err(wrong_type("`url` takes a str, a path template or an https URL, or a t-string.").into());
+    };
+    if core.is_open_web() {
+        return Err(wrong_type("An open_web client takes a whole URL as data, never a template.").into());
+    }
+    if path.is_some() {
+        return Err(wrong_type("A t-string brings its own values; `path` belongs to a template that is a str.").into());
+    }
+    let (url, values) = written.template()?;
+    place(core, &url, values)
+}
+
+fn place(core: &Core, url: &str, values: Vec<(String, Value)>) -> Result<Target, Nested> {
     if url.is_empty() {
         return Ok(Target::Base);
     }
-    let values = convert::path(path).map_err(Nested::Python)?;
-    let route = core.routes.parse(url).map_err(Nested::Ours)?;
-    Ok(Target::Template(route, values))
+    Ok(Target::Template(core.routes.parse(url)?, values))
 }
 
 fn check(given: &Bound<'_, PyAny>) -> PyResult<(Option<Py<PyAny>>, bool)> {
@@ -256,8 +283,16 @@ fn body(given: &Arguments<'_, '_>) -> PyResult<BodyParts> {
     if kinds.iter().filter(|kind| **kind).count() > 1 {
         return Err(wrong_type("A request has one body: `json`, `content`, or `data` and `files`."));
     }
+    let judge = given.schema.filter(|schema| !schema.is_none()).map(Judge::read).transpose()?;
     if let Some(value) = given.json.filter(|value| !value.is_none()) {
-        return Ok((Body::Text(json::encode(value)?), Some(HeaderValue::from_static("application/json")), None));
+        let text = json::encode(value)?;
+        if let Some(judge) = judge {
+            judge.judge_body(&text)?;
+        }
+        return Ok((Body::Text(text), Some(HeaderValue::from_static("application/json")), None));
+    }
+    if judge.is_some() {
+        return Err(wrong_type("`schema` judges `json`, and there is none."));
     }
     if let Some(files) = given.files.filter(|value| !value.is_none()) {
         return Ok(match multipart::encode(files, given.data)? {

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
-use futures_util::future::{AbortHandle, abortable};
+use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::{PyBytes, PyTraceback, PyTuple, PyType};
 use tokio::sync::{mpsc, oneshot};
 
 use super::call::{Prepared, Question, SignRequest};
 use super::client::{Core, finish, finish_head};
 use super::convert;
-use super::drive::background::{self, Pool};
-use super::drive::bridge::{Bridge, Ring};
+use super::drive::background::Pool;
+use super::drive::bridge::{Bridge, Start};
+use super::drive::operation::Operation;
 use super::drive::promise::Promise;
 use super::drive::{self, Sketch, stack::signature};
 use super::error::{Raise, internal, raise_failure, wrong_type};
@@ -24,67 +24,6 @@ use crate::error::Error;
 use crate::fork::Lock;
 use crate::pipeline::{Content, Outcome};
 use crate::validate::{Feeder, Room, Tally};
-
-/// A future with the task that will complete it.
-pub(super) struct Operation<T> {
-    future: Py<Promise>,
-    bridge: Py<Bridge>,
-    id: u64,
-    task: AbortHandle,
-    slot: Arc<Lock<Option<T>>>,
-}
-
-impl<T: Send + 'static> Operation<T> {
-    /// Runs `work` on the background runtime and completes a future of the loop behind `bridge`.
-    pub(super) fn spawn(
-        py: Python<'_>,
-        bridge: &Bound<'_, Bridge>,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> PyResult<Self> {
-        Self::start(py, bridge, work, false)
-    }
-
-    fn start(
-        py: Python<'_>,
-        bridge: &Bound<'_, Bridge>,
-        work: impl Future<Output = T> + Send + 'static,
-        gather: bool,
-    ) -> PyResult<Self> {
-        let inbox = background::inbox().or_raise(py)?;
-        let (future, id, ring) = bridge.get().promise(py)?;
-        let slot = Arc::new(Lock::new(None));
-        let (work, task) = abortable(fill(slot.clone(), ring, work));
-        Bridge::start(bridge, inbox, Box::pin(work.map(drop)), gather).inspect_err(|_| task.abort())?;
-        Ok(Self { future, bridge: bridge.clone().unbind(), id, task, slot })
-    }
-
-    pub(super) fn future(&self, py: Python<'_>) -> Py<Promise> {
-        self.future.clone_ref(py)
-    }
-
-    /// Stops the task at once and forgets the future; the result when it was there already.
-    pub(super) fn cancel(&self) -> Option<T> {
-        self.task.abort();
-        self.bridge.get().forget(self.id);
-        self.take()
-    }
-
-    pub(super) fn take(&self) -> Option<T> {
-        self.slot.lock().take()
-    }
-}
-
-impl<T> Drop for Operation<T> {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn fill<T>(slot: Arc<Lock<Option<T>>>, ring: Ring, work: impl Future<Output = T>) {
-    let result = work.await;
-    *slot.lock() = Some(result);
-    drop(ring);
-}
 
 /// An async call under way.
 #[pyclass(frozen, module = "botsec._core")]
@@ -117,7 +56,8 @@ impl PendingCall {
             // In a box of its own: the task is moved several times before it runs.
             Box::pin(async move { drive::send(&core.setup, &pool, call, &sketch).await })
         };
-        let operation = Operation::start(py, bridge, work, pool.multiplexes())?;
+        let start = if pool.multiplexes() { Start::Together } else { Start::Apart };
+        let operation = Operation::start(py, bridge, work, start)?;
         let (feeder, iterable) = body.map_or((None, None), |(feeder, iterable)| (Some(feeder), Some(iterable)));
         let (questions, signers) = questions.map_or((None, Vec::new()), |(receiver, signers)| {
             (Some(Arc::new(tokio::sync::Mutex::new(receiver))), signers)
@@ -163,10 +103,73 @@ impl PendingCall {
         self.questions.is_some()
     }
 
-    /// Whether Python has work to do while the call runs: a body iterator, signers or callables of secrets.
-    #[getter]
-    fn has_helpers(&self) -> bool {
-        self.iterable.is_some() || self.questions.is_some()
+    /// An iterator that ends with the response, and stops the call when it is thrown into: a coroutine around it would cost
+    /// each call a frame. With a body iterator or signers it is a coroutine's, which runs those beside it.
+    fn __await__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let (this, py) = (slf.get(), slf.py());
+        if this.iterable.is_none() && this.questions.is_none() {
+            return Ok(slf.clone().into_any());
+        }
+        let bridge = this.operation.bridge(py);
+        py.import("botsec._serve")?.call_method1("serve", (slf, bridge))?.call_method0("__await__")
+    }
+
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    /// Wait for the answer, then end with the response or raise.
+    fn __next__(&self, py: Python<'_>) -> PyResult<Py<Promise>> {
+        match Promise::__next__(&self.operation.future(py).into_bound(py)) {
+            Ok(Some(waits)) => Ok(waits),
+            Ok(None) => Err(match self.finish(py) {
+                Ok(response) => PyStopIteration::new_err(response),
+                // As a coroutine: whatever `check=` raises, it is no result.
+                Err(raised) if raised.is_instance_of::<PyStopIteration>(py) => {
+                    let wrapped = PyRuntimeError::new_err("coroutine raised StopIteration");
+                    wrapped.set_cause(py, Some(raised));
+                    wrapped
+                }
+                Err(raised) => raised,
+            }),
+            Err(raised) => {
+                self.cancel(py);
+                Err(raised)
+            }
+        }
+    }
+
+    /// Go on waiting: asyncio sends nothing else.
+    fn send(&self, py: Python<'_>, _value: &Bound<'_, PyAny>) -> PyResult<Py<Promise>> {
+        self.__next__(py)
+    }
+
+    /// Stop the call, and raise what is thrown: an exception, or its type and arguments.
+    #[pyo3(signature = (kind, value=None, traceback=None))]
+    fn throw(
+        &self,
+        py: Python<'_>,
+        kind: &Bound<'_, PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+        traceback: Option<&Bound<'_, PyTraceback>>,
+    ) -> PyResult<Py<Promise>> {
+        self.cancel(py);
+        let raised = match (kind.cast::<PyType>(), value) {
+            (Err(_), _) => kind.clone(),
+            (Ok(kind), Some(value)) if value.is_instance(kind)? => value.clone(),
+            (Ok(kind), Some(value)) => kind.call1((value,))?,
+            (Ok(kind), None) => kind.call0()?,
+        };
+        let raised = PyErr::from_value(raised);
+        if let Some(traceback) = traceback {
+            raised.set_traceback(py, Some(traceback.clone()));
+        }
+        Err(raised)
+    }
+
+    /// Stop the call.
+    fn close(&self, py: Python<'_>) {
+        self.cancel(py);
     }
 
     /// Stop the call at once.

@@ -11,9 +11,9 @@ use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 use super::drive::bridge::Bridge;
+use super::drive::operation::Operation;
 use super::drive::promise::Promise;
 use super::error::{Raise, internal, wrong_type, wrong_value};
-use super::pending::Operation;
 use super::provider::PyProvider;
 use super::{convert, log, outside};
 use crate::error::{Class, Code, Error};

@@ -84,7 +84,7 @@ impl Road<'_> {
         mut attached: Option<InUse>,
         permit: Permit,
         trace: &mut Trace,
-    ) -> Result<Response, Failure> {
+    ) -> Result<Box<Response>, Failure> {
         let (mut permitted, mut permit) = (first, permit);
         loop {
             trace.attempts += 1;
@@ -114,7 +114,7 @@ impl Road<'_> {
                         (permitted, permit) = (turn, place);
                         continue;
                     }
-                    Retry::Answer(response) => return Ok(*response),
+                    Retry::Answer(response) => return Ok(response),
                     Retry::None => {}
                 }
             }
@@ -146,9 +146,9 @@ impl Road<'_> {
     }
 
     /// With `check=False` the last answer is the caller's, whatever it says.
-    fn last(&self, failure: Failure) -> Result<Response, Failure> {
+    fn last(&self, failure: Failure) -> Result<Box<Response>, Failure> {
         match failure.response {
-            Some(response) if !self.options.check => Ok(*response),
+            Some(response) if !self.options.check => Ok(response),
             response => Err(Failure { error: failure.error, response }),
         }
     }
@@ -196,14 +196,16 @@ impl Road<'_> {
                 gate.report_trouble(trouble);
                 permit.fail(trouble);
             })?;
+            let now = clock::now();
             let told = gate.dialect.read(reply.status.as_u16(), &reply.headers, clock::wall());
             if let Some(delay) = reply.delay {
                 permit.delayed(delay);
             }
             if !permit.is_settled() {
-                permit.settle(&gate.lessons(&told), gate.named(self.ask.lane.filter(|_| other.is_none()), &told));
+                let named = gate.named(self.ask.lane.filter(|_| other.is_none()), &told);
+                permit.settle(&gate.lessons(&told), named, now);
             }
-            gate.report(reply.status.as_u16(), &told);
+            gate.report(reply.status.as_u16(), &told, now);
             trace.status = Some(reply.status.as_u16());
             let follow = self.setup.follow_redirects && redirect::is_redirect(reply.status);
             let Some(location) = reply.headers.get(LOCATION).filter(|_| follow) else {
@@ -306,7 +308,7 @@ impl Road<'_> {
         mut answer: Box<Answer>,
         attempts: u32,
         keyed: bool,
-    ) -> Result<Result<Response, (Outcome, Failure)>, Trouble> {
+    ) -> Result<Result<Box<Response>, (Outcome, Failure)>, Trouble> {
         let reply = &mut answer.reply;
         let status = reply.status.as_u16();
         let limits = self.limits();
@@ -336,7 +338,7 @@ impl Road<'_> {
         let outcome = Outcome::Answered { status, retry_after, refused: told.refused, verdict: told.retry };
         let (good, again) = (good && !told.refused, again || told.refused);
         let reason = reply.reason.or_else(|| reply.status.canonical_reason().map(str::to_owned)).unwrap_or_default();
-        let response = Response {
+        let response = Box::new(Response {
             status,
             reason,
             headers: reply.headers,
@@ -348,7 +350,7 @@ impl Road<'_> {
             attempts,
             quota: told.quotas.into_iter().next(),
             limited,
-        };
+        });
         if good || !(self.options.check || again) {
             return Ok(Ok(response));
         }
@@ -357,7 +359,7 @@ impl Road<'_> {
             error = error.with("migrate_to_chat_id", chat.to_string());
             error = error.hint("the group became a supergroup; send to `migrate_to_chat_id` from now on");
         }
-        Ok(Err((outcome, Failure { error, response: Some(Box::new(response)) })))
+        Ok(Err((outcome, Failure { error, response: Some(response) })))
     }
 }
 

@@ -122,7 +122,7 @@ impl Road<'_> {
                     };
                     let auth: Vec<Auth> = self.auth.iter().map(swap).collect();
                     let road = Road { auth: &auth, ..*self };
-                    road.once(trace).await.map_or(Retry::None, |response| Retry::Answer(Box::new(response)))
+                    road.once(trace).await.map_or(Retry::None, Retry::Answer)
                 }
                 _ => Retry::None,
             },
@@ -131,7 +131,7 @@ impl Road<'_> {
     }
 
     /// One more attempt; `None` unless it brings an answer.
-    async fn once(&self, trace: &mut Trace) -> Option<Response> {
+    async fn once(&self, trace: &mut Trace) -> Option<Box<Response>> {
         let (permitted, mut permit) = self.another_turn(Duration::ZERO, trace).await.ok()?;
         trace.attempts += 1;
         let answer = self.exchange(permitted, &mut permit, trace).await.ok()?;

@@ -183,7 +183,7 @@ impl Caller {
         let response = match outcome.result {
             Ok(response) => response,
             Err(failure) => match failure.response.filter(|response| ask.reads.contains(&response.status)) {
-                Some(response) => *response,
+                Some(response) => response,
                 None => return Err(self.fault(&failure.error)),
             },
         };

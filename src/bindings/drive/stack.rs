@@ -55,21 +55,22 @@ pub(in super::super) struct Driver {
 
 /// The drivers of one client.
 #[derive(Default)]
-pub(in super::super) struct Stack(Lock<Vec<Driver>>);
+#[expect(clippy::vec_box, reason = "a driver is taken out by each call and put back: in its box it stays where it is")]
+pub(in super::super) struct Stack(Lock<Vec<Box<Driver>>>);
 
 impl Driver {
-    fn new(settings: &Settings) -> Result<Self, Error> {
+    fn new(settings: &Settings) -> Result<Box<Self>, Error> {
         let runtime = Builder::new_current_thread().enable_io().enable_time().build();
         let runtime = runtime.map_err(|e| Error::new(Code::TransportConnect).with("reason", e.kind().to_string()))?;
         let crew = Crew::default();
-        Ok(Self {
+        Ok(Box::new(Self {
             runtime: Some(runtime),
             transport: Some(Transport::new(settings, Some(&crew))?),
             crew: Some(crew),
             tick: None,
             epoch: epoch(),
             used: clock::now(),
-        })
+        }))
     }
 }
 
@@ -92,7 +93,7 @@ impl Drop for Driver {
 
 impl Stack {
     /// The driver used last, or a new one.
-    pub(in super::super) fn pop(&self, settings: &Settings) -> Result<Driver, Error> {
+    pub(in super::super) fn pop(&self, settings: &Settings) -> Result<Box<Driver>, Error> {
         loop {
             let popped = self.0.lock().pop();
             match popped {
@@ -104,7 +105,7 @@ impl Stack {
     }
 
     /// Takes a driver back.
-    pub(in super::super) fn push(&self, mut driver: Driver) {
+    pub(in super::super) fn push(&self, mut driver: Box<Driver>) {
         driver.used = clock::now();
         let surplus = {
             let mut drivers = self.0.lock();
@@ -137,9 +138,8 @@ enum Step<T> {
 }
 
 /// How a sync call ended: an outcome, or the caller's own exception with the event of the abandoned call.
-#[expect(clippy::large_enum_variant, reason = "moved once per call; a box would cost an allocation on every success")]
 pub(in super::super) enum Driven {
-    Outcome(Outcome, Driver),
+    Outcome(Outcome, Box<Driver>),
     Raised(PyErr, Event),
 }
 
@@ -176,7 +176,7 @@ pub(in super::super) fn call(py: Python<'_>, core: &Core, prepared: Prepared) ->
     let mut looked = driver.used;
     let rest = clock::now().duration_since(looked);
     let result = py.detach(|| {
-        let Driver { runtime: Some(runtime), transport: Some(transport), crew: Some(crew), tick, .. } = &mut driver
+        let Driver { runtime: Some(runtime), transport: Some(transport), crew: Some(crew), tick, .. } = &mut *driver
         else {
             return Err(wrong_type("The driver is gone."));
         };
