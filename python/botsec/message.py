@@ -1,11 +1,12 @@
 """Messages that are ready to be sent, and what a model wrote made fit to be shown.
 
-`discord`, `slack`, `telegram`, `matrix`, `teams` and `whatsapp` make a list of payloads of a text, one per message, to be
-passed as `json=`. Pings are off, previews are off, and the text is plain, until you ask for more. Texts that are too long
-are split where the platform's limit is, in the platform's own unit, through no escape, no code and no grapheme.
+`discord`, `slack`, `telegram`, `matrix`, `teams` and `whatsapp` make a list of payloads of a text, one per message, to
+be passed as `json=`. Pings are off, previews are off, and the text is plain, until you ask for more. Texts that are
+too long are split where the platform's limit is, in the platform's own unit, through no escape, no code and no
+grapheme.
 
-`sanitize_llm` takes out of a text what leads, fetches, hides or pings. All of them take linear time. Lone surrogates become
-U+FFFD.
+`sanitize_llm` takes out of a text what leads, fetches, hides or pings. All of them take linear time. Lone surrogates
+become U+FFFD.
 
 >>> from botsec import message
 >>> message.discord("@everyone hi")[0]["allowed_mentions"]
@@ -58,7 +59,8 @@ def discord(
         max_parts: Messages that the text may become, 1 to 1,000.
 
     Returns:
-        One dict per message: `content` of at most 2,000 code points, `allowed_mentions`, `flags` (`SUPPRESS_EMBEDS`, 4).
+        One dict per message: `content` of at most 2,000 code points, `allowed_mentions`, `flags` (`SUPPRESS_EMBEDS`,
+        4).
 
     Raises:
         InputError: The text is empty, or takes more than `max_parts` messages.
@@ -95,8 +97,8 @@ def slack(
         max_parts: Messages that the text may become, 1 to 1,000.
 
     Returns:
-        One dict per message, to which you add `channel`: `text` of at most 4,000 UTF-16 units, beyond which Slack itself
-        would cut, `mrkdwn`, `parse`, `link_names`, `unfurl_links`, `unfurl_media`.
+        One dict per message, to which you add `channel`: `text` of at most 4,000 UTF-16 units, beyond which Slack
+        itself would cut, `mrkdwn`, `parse`, `link_names`, `unfurl_links`, `unfurl_media`.
 
     Raises:
         InputError: The text is empty, or takes more than `max_parts` messages.
@@ -125,18 +127,18 @@ def telegram(
     """Make payloads for Telegram's `sendMessage` that preview nothing.
 
     Args:
-        text: Text from anywhere, sent without a parse mode: no character means anything. Telegram still links addresses,
-            `@names` and `/commands` by itself.
-        markup: Text with markup instead, sent as it is: from `botsec.render`. Elements and entities that a cut goes through
-            end there and begin anew.
+        text: Text from anywhere, sent without a parse mode: no character means anything. Telegram still links
+            addresses, `@names` and `/commands` by itself.
+        markup: Text with markup instead, sent as it is: from `botsec.render`. Elements and entities that a cut goes
+            through end there and begin anew.
         parse_mode: What `markup` is: `"HTML"`, as `render.telegram` makes it, or `"MarkdownV2"`, the language of
             `escape.telegram` and `render.telegram_markdown`.
         previews: Whether Telegram may fetch what the text links to.
         max_parts: Messages that the text may become, 1 to 1,000.
 
     Returns:
-        One dict per message, to which you add `chat_id`: `text` of at most 4,096 UTF-16 units, `link_preview_options`, and
-        `parse_mode` where there is markup.
+        One dict per message, to which you add `chat_id`: `text` of at most 4,096 UTF-16 units, `link_preview_options`,
+        and `parse_mode` where there is markup.
 
     Raises:
         InputError: The text is empty, takes more than `max_parts` messages, or holds a link longer than one.
@@ -172,8 +174,8 @@ def matrix(
         max_parts: Messages that the text may become, 1 to 1,000.
 
     Returns:
-        One dict per message: `msgtype`, `body`, `m.mentions`; at most 40,000 bytes of JSON text, so that the event stays
-        below 65,536 even encrypted.
+        One dict per message: `msgtype`, `body`, `m.mentions`; at most 40,000 bytes of JSON text, so that the event
+        stays below 65,536 even encrypted.
 
     Raises:
         InputError: The text is empty, or takes more than `max_parts` messages, or one with `markup`.
@@ -245,13 +247,13 @@ def split(text: str, *, platform: Platform, max_parts: int = 10) -> list[str]:
 
     Args:
         text: Text in the platform's own markup.
-        platform: `"discord"`, `"slack"`, `"telegram"` (MarkdownV2), `"matrix"`, `"teams"`, `"whatsapp"` or `"irc"` (a part
-            per line, at most 400 bytes each).
+        platform: `"discord"`, `"slack"`, `"telegram"` (MarkdownV2), `"matrix"`, `"teams"`, `"whatsapp"` or `"irc"` (a
+            part per line, at most 400 bytes each).
         max_parts: Parts that the text may become, 1 to 1,000.
 
     Returns:
-        The parts. A cut stands at the end of a line, else at a space, else between graphemes; blanks there are left out.
-        Code that a cut goes through is closed and reopened, with its language.
+        The parts. A cut stands at the end of a line, else at a space, else between graphemes; blanks there are left
+        out. Code that a cut goes through is closed and reopened, with its language.
 
     Raises:
         InputError: The text is empty, takes more than `max_parts`, or holds a link of Telegram's longer than a message.

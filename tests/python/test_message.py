@@ -81,9 +81,9 @@ def test_wrong_options_are_refused():
         message.discord("x", previews=1)
     with pytest.raises(ValueError, match="parse_mode"):
         message.telegram(markup="x", parse_mode="Markdown")
-    for given in ({}, {"text": "x", "markup": "y"}):
+    for neither in ({}, {"text": "x", "markup": "y"}):
         with pytest.raises(ValueError, match="either"):
-            message.discord(**given)
+            message.discord(**neither)
     with pytest.raises(ValueError, match="platform"):
         message.split("x", platform="icq")
     with pytest.raises(ValueError, match="platform"):

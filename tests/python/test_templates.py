@@ -7,42 +7,22 @@ import uuid
 
 import botsec
 import pytest
+from servers.template import Interpolation, Template
 
 SECRET = "sk-test-0123456789abcdef"
 MEMBERS = "/guilds/{guild:snowflake}/members{?limit:int(1..1000),after:snowflake}"
 
 
-class Interpolation:
-    """As `string.templatelib.Interpolation` of Python 3.14: read-only attributes of a final class (PEP 750)."""
-
-    __slots__ = ("_parts",)
-
-    def __init__(self, value, expression="", conversion=None, format_spec=""):
-        self._parts = (value, expression, conversion, format_spec)
-
-    value = property(lambda self: self._parts[0])
-    expression = property(lambda self: self._parts[1])
-    conversion = property(lambda self: self._parts[2])
-    format_spec = property(lambda self: self._parts[3])
-
-
-class Template:
-    """As `string.templatelib.Template`: `strings` are always one more than `interpolations`."""
-
-    __slots__ = ("_interpolations", "_strings")
-
-    def __init__(self, *parts):
-        strings, interpolations = [""], []
-        for part in parts:
-            if isinstance(part, str):
-                strings[-1] += part
-            else:
-                interpolations.append(part)
-                strings.append("")
-        self._strings, self._interpolations = tuple(strings), tuple(interpolations)
-
-    strings = property(lambda self: self._strings)
-    interpolations = property(lambda self: self._interpolations)
+def made(*parts) -> Template:
+    """Text and interpolations in any order, as Python 3.14 arranges them: always one text more."""
+    strings, interpolations = [""], []
+    for part in parts:
+        if isinstance(part, str):
+            strings[-1] += part
+        else:
+            interpolations.append(part)
+            strings.append("")
+    return Template(tuple(strings), tuple(interpolations))
 
 
 def t(source: str, **names):
@@ -54,7 +34,7 @@ def t(source: str, **names):
         parts.append(literal)
         if field is not None:
             parts.append(Interpolation(eval(field, {}, names), field, conversion, spec))
-    return Template(*parts)
+    return made(*parts)
 
 
 # Queries.
@@ -218,11 +198,11 @@ def test_expressions_that_are_no_names_get_one_by_position(client, api, caplog):
     assert api.last.target == "/u/7/1/1/2"
     assert "/u/{arg1:int}/{arg2:int}/{arg3:int}/{arg4:int}" in caplog.text and "user" not in caplog.text
     with pytest.raises(botsec.InputError, match="`arg1` must be a whole number"):
-        client.get(Template("/u/", Interpolation("x", f"load({SECRET!r})", None, "int")))
+        client.get(made("/u/", Interpolation("x", f"load({SECRET!r})", None, "int")))
 
 
 def test_an_expression_is_trimmed_and_uuids_pass(client, api):
-    client.get(Template("/u/", Interpolation(uuid.UUID(int=1), " user_id ", None, "uuid")))
+    client.get(made("/u/", Interpolation(uuid.UUID(int=1), " user_id ", None, "uuid")))
     assert api.last.target == f"/u/{uuid.UUID(int=1)}"
 
 
@@ -236,7 +216,7 @@ def test_conversions_are_refused(client, api, conversion):
 def test_a_type_that_is_a_text_from_elsewhere_cannot_write_the_template(client, api):
     for spec in ("str}/admin/{other", "str}{?q", "{", "nothing", "int(", "05d"):
         with pytest.raises(botsec.InputError):
-            client.get(Template("/u/", Interpolation(1, "a", None, spec), "/x"))
+            client.get(made("/u/", Interpolation(1, "a", None, spec), "/x"))
     assert api.requests == []
 
 
@@ -259,7 +239,7 @@ def test_a_type_that_is_a_text_from_elsewhere_cannot_write_the_template(client, 
 )
 def test_literal_text_of_a_t_string_is_held_to_the_rules_of_templates(client, api, parts):
     with pytest.raises(botsec.BotsecError):
-        client.get(Template(*parts))
+        client.get(made(*parts))
     assert api.requests == []
 
 
@@ -324,15 +304,13 @@ def test_the_type_of_a_clients_urls_is_for_type_checkers():
 
 
 def test_a_t_string_without_fields_is_its_text(client, api):
-    client.get(Template("/plain"))
+    client.get(made("/plain"))
     assert api.last.target == "/plain"
 
 
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="t-strings are Python 3.14's")
 def test_pythons_own_templates_have_the_parts_of_the_stand_in():
-    from string import templatelib
-
-    for name in ("strings", "interpolations"):
-        assert hasattr(templatelib.Template, name) and hasattr(Template, name)
-    for name in ("value", "expression", "conversion", "format_spec"):
-        assert hasattr(templatelib.Interpolation, name) and hasattr(Interpolation, name)
+    own, name = t("/u/{name!r:int}/x", name=1), 1
+    assert own.strings == ("/u/", "/x")
+    (part,) = own.interpolations
+    assert (part.value, part.expression, part.conversion, part.format_spec) == (name, "name", "r", "int")

@@ -77,7 +77,7 @@ impl Allow {
             }
             _ => (place.trim_end_matches(':'), default),
         };
-        let host = host.trim_end_matches('.');
+        let host = host.strip_suffix('.').unwrap_or(host);
         let told = || told(written, host);
         if !self.permits(host, if port == default { 443 } else { port }) {
             let kind = if self.resembles(host) { Kind::Disguised } else { Kind::Link };

@@ -102,7 +102,7 @@ fn no_disguise_helps() {
         "[x](javascript:alert(1)) [y](DATA:text/html,x) [z](tg://user?id=1) [w](vbscript:x) slack://open mailto:a@b.test",
         "[x](/logout) [y](\\\\evil.test) [z](//intranet/x) [w](?x=1)",
         "http://localhost/x http://2130706433/ http://[::1]/ http://0x7f.1/",
-        "https://docs.example.org:8443/ https://example.com/ https://notexample.com",
+        "https://docs.example.org../x https://docs.example.org:8443/ https://example.com/ https://notexample.com",
     ] {
         for platform in Platform::ALL {
             let clean = clean(text, platform);
