@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTraceback, PyType};
-use tokio::sync::mpsc;
+use pyo3::types::{PyBytes, PyTraceback, PyTuple, PyType};
+use tokio::sync::{mpsc, oneshot};
 
 use super::call::{Prepared, Question, SignRequest};
 use super::client::{Core, finish, finish_head};
@@ -19,6 +19,7 @@ use super::drive::{self, Sketch, stack::signature};
 use super::error::{Raise, internal, raise_failure, wrong_type};
 use super::log;
 use super::response::Response;
+use super::secret::PySecret;
 use crate::error::Error;
 use crate::fork::Lock;
 use crate::pipeline::{Content, Outcome};
@@ -96,9 +97,9 @@ impl PendingCall {
         self.iterable.as_ref().map(|iterable| iterable.clone_ref(py))
     }
 
-    /// Whether signers may be asked.
+    /// Whether signers or callables of secrets may be asked.
     #[getter]
-    fn has_signers(&self) -> bool {
+    fn asks(&self) -> bool {
         self.questions.is_some()
     }
 
@@ -229,7 +230,7 @@ impl PendingCall {
         self.body.lock().take();
     }
 
-    /// Wait until a signer is asked.
+    /// Wait until a signer or the callable of a secret is asked.
     fn question(&self, py: Python<'_>, bridge: &Bound<'_, Bridge>) -> PyResult<PendingQuestion> {
         let questions = self.questions.clone();
         let operation = Operation::spawn(py, bridge, async move {
@@ -296,12 +297,18 @@ impl PendingRoom {
     }
 }
 
-/// A question to a signer.
+/// Where an answer goes.
+enum Reply {
+    Signed(oneshot::Sender<Result<Vec<(String, String)>, Error>>),
+    Read(oneshot::Sender<()>),
+}
+
+/// A question to a signer, or to the callable of a secret.
 #[pyclass(frozen, module = "botsec._core")]
 pub(super) struct PendingQuestion {
     operation: Operation<Option<Question>>,
     signers: Vec<Arc<Py<PyAny>>>,
-    asked: Lock<Option<tokio::sync::oneshot::Sender<Result<Vec<(String, String)>, Error>>>>,
+    asked: Lock<Option<Reply>>,
 }
 
 #[pymethods]
@@ -317,19 +324,27 @@ impl PendingQuestion {
         drop(self.operation.cancel());
     }
 
-    /// The signer and what it is asked, or None when nothing more will be asked.
-    fn take(&self, py: Python<'_>) -> Option<(Py<PyAny>, SignRequest)> {
-        let question = self.operation.take().flatten()?;
-        let signer = self.signers.get(question.index)?.clone_ref(py);
-        *self.asked.lock() = Some(question.reply);
-        Some((signer, SignRequest::show(py, question.request)))
+    /// The signer and what it is asked, None and the secret to read, or None when nothing more will be asked.
+    fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let Some(question) = self.operation.take().flatten() else { return Ok(None) };
+        let (asked, reply) = match question {
+            Question::Sign(index, request, reply) => {
+                let Some(signer) = self.signers.get(index) else { return Ok(None) };
+                ((signer.bind(py), SignRequest::show(py, request)).into_pyobject(py)?, Reply::Signed(reply))
+            }
+            Question::Read(secret, reply) => ((py.None(), PySecret(secret)).into_pyobject(py)?, Reply::Read(reply)),
+        };
+        *self.asked.lock() = Some(reply);
+        Ok(Some(asked))
     }
 
-    /// Pass the signer's header fields on.
+    /// Pass the signer's header fields on, or None once the secret was read.
     fn answer(&self, signed: &Bound<'_, PyAny>) -> PyResult<()> {
-        let signed = signature(signed)?;
-        if let Some(reply) = self.asked.lock().take() {
-            let _ = reply.send(Ok(signed));
+        let reply = self.asked.lock().take();
+        match reply {
+            Some(Reply::Signed(reply)) => drop(reply.send(Ok(signature(signed)?))),
+            Some(Reply::Read(reply)) => drop(reply.send(())),
+            None => {}
         }
         Ok(())
     }

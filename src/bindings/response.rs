@@ -16,6 +16,7 @@ use super::error::{raise, raise_with, wrong_value};
 use super::flow::Body;
 use super::headers::Headers;
 use super::pending::PendingChunk;
+use super::schema::{self, Judge};
 use crate::clock::Dice;
 use crate::error::{Code, Error};
 use crate::fork::Lock;
@@ -139,24 +140,31 @@ impl Response {
         Ok(PyString::new(py, &self.decoded()?))
     }
 
-    /// Return the body parsed as JSON.
+    /// Return the body parsed as JSON, or what `schema` makes of it.
+    ///
+    /// Args:
+    ///     schema: A pydantic model or TypeAdapter, a msgspec Struct (each gives its object), a JSON Schema validator, or a
+    ///         callable, which raises or returns False for what it refuses; what else it returns is the result, the
+    ///         parsed body for None and True.
     ///
     /// Raises:
-    ///     ProtocolError: The body is not JSON.
-    fn json(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    ///     ProtocolError: The body is not JSON, or does not fit the schema; the notes say where, without values.
+    #[pyo3(signature = (*, schema=None))]
+    fn json<'py>(&self, py: Python<'py>, schema: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+        let judge = schema.filter(|schema| !schema.is_none()).map(Judge::read).transpose()?;
         let bytes = self.bytes()?;
-        let parse =
-            jiter::PythonParse { allow_inf_nan: false, cache_mode: jiter::StringCacheMode::Keys, ..Default::default() };
-        match parse.python_parse(py, bytes) {
-            Ok(value) => Ok(value.unbind()),
-            Err(_) => {
-                let mut error = Error::new(Code::TransportJson)
-                    .with("reason", "the body is not JSON")
-                    .with("status", self.answer.status.to_string())
-                    .with("body", crate::redact::scrub_bytes_excerpt(bytes, 512));
-                error.name_incident(&mut Dice::roll_new());
-                Err(raise(py, &error))
-            }
+        let refuse = |error: Error| {
+            let mut error = error.with("status", self.answer.status.to_string());
+            error.name_incident(&mut Dice::roll_new());
+            raise(py, &error)
+        };
+        let value = schema::parse(py, bytes).ok_or_else(|| {
+            let error = Error::new(Code::TransportJson).with("reason", "the body is not JSON");
+            refuse(error.with("body", crate::redact::scrub_bytes_excerpt(bytes, 512)))
+        })?;
+        match judge {
+            None => Ok(value),
+            Some(judge) => judge.judge(self.content(py)?.bind(py), &value, Code::TransportSchema)?.map_err(refuse),
         }
     }
 

@@ -1,8 +1,11 @@
-//! Telegram, Discord and Slack.
+//! Telegram, Slack, Matrix, Teams and WhatsApp. Discord has a file of its own.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
-use super::rewrite;
+use super::lines::{Start, ends, walk};
+use super::markup::{html, is_html};
+use super::table::Table;
 
 /// Where in a message the text stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,105 +18,143 @@ pub enum Where {
     Link,
 }
 
+static TELEGRAM: Table = Table::backslashed(b"_*[]()~`>#+-=|{}.!\\");
+static TELEGRAM_CODE: Table = Table::backslashed(b"`\\");
+static TELEGRAM_LINK: Table = Table::backslashed(b")\\");
+
+const fn is_telegram(byte: u8) -> bool {
+    (byte == b'!')
+        | (byte == b'#')
+        | (byte.wrapping_sub(b'(') < 4)
+        | (byte.wrapping_sub(b'-') < 2)
+        | (byte.wrapping_sub(b'=') < 2)
+        | (byte.wrapping_sub(b'[') < 3)
+        | (byte.wrapping_sub(b'_') < 2)
+        | (byte.wrapping_sub(b'{') < 4)
+}
+
+const fn is_telegram_code(byte: u8) -> bool {
+    (byte == b'`') | (byte == b'\\')
+}
+
+const fn is_telegram_link(byte: u8) -> bool {
+    (byte == b')') | (byte == b'\\')
+}
+
 /// Telegram's MarkdownV2. Source: Bot API, "MarkdownV2 style".
 pub fn telegram(text: &str, place: Where) -> Cow<'_, str> {
-    let dirty = move |c: char| match place {
-        Where::Text => {
-            matches!(
-                c,
-                '_' | '*'
-                    | '['
-                    | ']'
-                    | '('
-                    | ')'
-                    | '~'
-                    | '`'
-                    | '>'
-                    | '#'
-                    | '+'
-                    | '-'
-                    | '='
-                    | '|'
-                    | '{'
-                    | '}'
-                    | '.'
-                    | '!'
-                    | '\\'
-            )
-        }
-        Where::Code => matches!(c, '`' | '\\'),
-        Where::Link => matches!(c, ')' | '\\'),
-    };
-    rewrite(text, dirty, |c, out| out.extend(['\\', c]))
+    match place {
+        Where::Text => TELEGRAM.apply(text, is_telegram),
+        Where::Code => TELEGRAM_CODE.apply(text, is_telegram_code),
+        Where::Link => TELEGRAM_LINK.apply(text, is_telegram_link),
+    }
 }
 
-/// Zero-width space: keeps `@everyone` readable and inert.
-const BREAK: char = '\u{200b}';
+static TELEGRAM_HTML: Table =
+    Table::of(&[(b'&', "&amp;"), (b'<', "&lt;"), (b'>', "&gt;"), (b'"', "&quot;"), (b'\'', "&#39;")]);
 
-/// Discord's markdown: emphasis, spoilers, code, masked links, headings, lists, quotes, mentions and timestamps are inert.
-/// A mention is only sure to stay silent with `allowed_mentions: {"parse": []}`.
-pub fn discord(text: &str, place: Where) -> Cow<'_, str> {
-    if place == Where::Code {
-        // A code block has no escape: its fence is broken instead.
-        return rewrite(text, |c| c == '`', |c, out| out.extend([c, BREAK]));
-    }
-    let dirty = |c: char| {
-        matches!(
-            c,
-            '\\' | '*' | '_' | '~' | '`' | '|' | '[' | ']' | '(' | ')' | '<' | '>' | '#' | '@' | '-' | '+' | '.' | ':'
-        )
-    };
-    if !text.contains(dirty) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() + text.len() / 4 + 16);
-    let mut start = Start::Line;
-    for c in text.chars() {
-        match c {
-            '@' => out.extend(['@', BREAK]),
-            // A bare address would become a link of its own inside a link's label.
-            ':' if place == Where::Link => out.extend(['\\', ':']),
-            ':' => out.push(':'),
-            '-' | '+' if start != Start::Line => out.push(c),
-            '.' if start != Start::Number => out.push('.'),
-            _ if dirty(c) => out.extend(['\\', c]),
-            _ => out.push(c),
-        }
-        start = start.after(c);
-    }
-    if out == text { Cow::Borrowed(text) } else { Cow::Owned(out) }
+/// Telegram's HTML, as text and as a quoted attribute value: the named entities that Telegram knows, and numbers.
+/// Source: Bot API, "HTML style".
+pub fn telegram_html(text: &str) -> Cow<'_, str> {
+    TELEGRAM_HTML.apply(text, is_html)
 }
 
-/// What precedes a character on its line: lists and headings begin there only.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Start {
-    Line,
-    Number,
-    Within,
+static SLACK: Table = Table::of(&[(b'&', "&amp;"), (b'<', "&lt;"), (b'>', "&gt;")]);
+static SLACK_MARKDOWN: Table = Table::of(&[(b'<', "&lt;"), (b'>', "&gt;")]);
+
+const fn is_slack(byte: u8) -> bool {
+    (byte | 2 == b'>') | (byte == b'&')
 }
 
-impl Start {
-    fn after(self, c: char) -> Self {
-        match (self, c) {
-            (_, '\n' | '\r') => Self::Line,
-            (Self::Line, c) if c.is_whitespace() || c == '>' => Self::Line,
-            (Self::Line | Self::Number, c) if c.is_ascii_digit() => Self::Number,
-            _ => Self::Within,
-        }
-    }
+const fn is_slack_markdown(byte: u8) -> bool {
+    byte | 2 == b'>'
 }
 
 /// Slack's mrkdwn: the three characters that its control sequences need. Source: Slack, "Escaping text".
 pub fn slack(text: &str) -> Cow<'_, str> {
-    rewrite(
-        text,
-        |c| matches!(c, '&' | '<' | '>'),
-        |c, out| {
-            out.push_str(match c {
-                '&' => "&amp;",
-                '<' => "&lt;",
-                _ => "&gt;",
-            });
-        },
-    )
+    SLACK.apply(text, is_slack)
+}
+
+/// Slack's `markdown` block, another syntax: an ampersand stays, because an entity there would change links.
+pub fn slack_markdown(text: &str) -> Cow<'_, str> {
+    SLACK_MARKDOWN.apply(text, is_slack_markdown)
+}
+
+/// Text in a `formatted_body` of Matrix. Source: Matrix client-server API v1.18, "m.room.message msgtypes".
+pub fn matrix_html(text: &str) -> Cow<'_, str> {
+    html(text)
+}
+
+/// Teams' `markdown` and `xml` formats: references for what either reads, because only HTML's rule is documented for both.
+/// Source: Microsoft Teams, "Format your bot messages".
+pub fn teams(text: &str) -> Cow<'_, str> {
+    let suspect = |b: u8| {
+        is_html(b)
+            | (b == b'\\')
+            | (b == b'*')
+            | (b == b'#')
+            | (b.wrapping_sub(b'+') < 4)
+            | (b.wrapping_sub(b'[') < 6)
+            | (b == b'|')
+            | (b == b'~')
+    };
+    walk(text, suspect, |draft, at, c, next, start| {
+        let stands = match c {
+            '&' => "&amp;",
+            '<' => "&lt;",
+            '>' => "&gt;",
+            '"' => "&quot;",
+            '\\' | '*' | '_' | '~' | '`' | '[' | ']' | '#' | '|' | '\'' => "",
+            '-' | '+' if start == Start::Line && ends(next) => "",
+            '.' if start == Start::Number && ends(next) => "",
+            _ => return,
+        };
+        let out = draft.put(at, 1);
+        out.push_str(stands);
+        if stands.is_empty() {
+            let _ = write!(out, "&#{};", u32::from(c));
+        }
+    })
+}
+
+/// The full-width form of a character, which looks alike and means nothing to markdown.
+pub(super) fn twin(c: char) -> char {
+    match c {
+        '!'..='~' => char::from_u32(u32::from(c) + 0xfee0).unwrap_or(c),
+        _ => c,
+    }
+}
+
+/// WhatsApp's markers have no escape, so their full-width forms stand for them; an underscore within a word stays.
+pub fn whatsapp(text: &str) -> Cow<'_, str> {
+    let suspect =
+        |b: u8| (b == b'*') | (b == b'_') | (b == b'~') | (b == b'`') | (b.wrapping_sub(b'-') < 2) | (b == b'>');
+    walk(text, suspect, |draft, at, c, next, start| {
+        let marker = match c {
+            '*' | '~' | '`' => true,
+            '_' => {
+                let before = text.get(..at).and_then(|text| text.chars().next_back());
+                let within = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+                !(within(before) && within(next.chars().next()))
+            }
+            '>' | '-' => start == Start::Line && ends(next),
+            '.' => start == Start::Number && ends(next),
+            _ => false,
+        };
+        if marker {
+            draft.put(at, 1).push(twin(c));
+        }
+    })
+}
+
+#[cfg(test)]
+pub(super) fn tables() -> Vec<(&'static Table, fn(u8) -> bool)> {
+    vec![
+        (&TELEGRAM, is_telegram),
+        (&TELEGRAM_CODE, is_telegram_code),
+        (&TELEGRAM_LINK, is_telegram_link),
+        (&TELEGRAM_HTML, is_html),
+        (&SLACK, is_slack),
+        (&SLACK_MARKDOWN, is_slack_markdown),
+    ]
 }

@@ -1,55 +1,175 @@
-//! HTML and URLs.
+//! HTML, JavaScript, JSON and CSS.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
-use super::rewrite;
+use serde::de::IgnoredAny;
 
-/// HTML text, and quoted attribute values that hold no control characters.
+use super::table::{Table, first, rewrite};
+use crate::error::{Code, Error};
+
+static HTML: Table = Table::of(&[(b'&', "&amp;"), (b'<', "&lt;"), (b'>', "&gt;"), (b'"', "&quot;"), (b'\'', "&#x27;")]);
+
+/// Compared by pairs: `"` and `&`, `<` and `>` differ in one bit each.
+pub(super) const fn is_html(byte: u8) -> bool {
+    (byte | 4 == b'&') | (byte | 2 == b'>') | (byte == b'\'')
+}
+
+/// HTML text, and quoted attribute values that hold no control characters. Source: WHATWG HTML §13.1.2.
 pub fn html(text: &str) -> Cow<'_, str> {
-    html_escape::encode_quoted_attribute(text)
+    HTML.apply(text, is_html)
+}
+
+/// [`html`] for text in Latin-1, or in UTF-16 or UTF-32 of the machine's byte order; nothing when nothing changes.
+pub fn html_units(raw: &[u8], width: Width) -> Option<Vec<u8>> {
+    match width {
+        Width::One => HTML.apply_units(raw, |[byte]| is_html(byte)),
+        Width::Two => HTML.apply_units(raw, |unit| {
+            let unit = u16::from_ne_bytes(unit);
+            (unit | 4 == 0x26) | (unit | 2 == 0x3e) | (unit == 0x27)
+        }),
+        Width::Four => HTML.apply_units(raw, |unit| {
+            let unit = u32::from_ne_bytes(unit);
+            (unit | 4 == 0x26) | (unit | 2 == 0x3e) | (unit == 0x27)
+        }),
+    }
+}
+
+/// How many bytes a text holds for each unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// Latin-1.
+    One,
+    /// UTF-16.
+    Two,
+    /// UTF-32.
+    Four,
 }
 
 /// A quoted HTML attribute value: as [`html`], and what old parsers take for quotes or line ends as references.
 pub fn html_attribute(text: &str) -> Cow<'_, str> {
-    let dirty = |c: char| matches!(c, '&' | '<' | '>' | '"' | '\'' | '`' | '=' | '\n' | '\r' | '\t') || c.is_control();
-    rewrite(text, dirty, |c, out| match c {
-        '&' => out.push_str("&amp;"),
-        '<' => out.push_str("&lt;"),
-        '>' => out.push_str("&gt;"),
-        '"' => out.push_str("&quot;"),
-        '\'' => out.push_str("&#x27;"),
-        '`' => out.push_str("&#x60;"),
-        '=' => out.push_str("&#x3D;"),
-        '\n' => out.push_str("&#xA;"),
-        '\r' => out.push_str("&#xD;"),
-        '\t' => out.push_str("&#x9;"),
-        // No reference stands for the other controls: HTML forbids them.
-        _ => out.push('\u{fffd}'),
+    let suspect = |b: u8| is_html(b) | (b == b'`') | (b == b'=') | (b < 0x20) | (b == 0x7f) | (b == 0xc2);
+    rewrite(text, suspect, |draft, at, rest| {
+        let (c, len) = first(rest);
+        let stands = match c {
+            '&' => "&amp;",
+            '<' => "&lt;",
+            '>' => "&gt;",
+            '"' => "&quot;",
+            '\'' => "&#x27;",
+            '`' => "&#x60;",
+            '=' => "&#x3D;",
+            '\n' => "&#xA;",
+            '\r' => "&#xD;",
+            '\t' => "&#x9;",
+            // No reference stands for the other controls: HTML forbids them.
+            _ if c.is_control() => "\u{fffd}",
+            _ => return len,
+        };
+        draft.put(at, len).push_str(stands);
+        len
     })
 }
 
-fn percent(c: char, out: &mut String) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    let digit = |nibble: u8| char::from(HEX.get(usize::from(nibble & 15)).copied().unwrap_or(b'0'));
-    for byte in c.encode_utf8(&mut [0; 4]).bytes() {
-        out.extend(['%', digit(byte >> 4), digit(byte)]);
-    }
+/// The inside of a quoted JavaScript string, in a script element, an event handler or a template literal.
+/// Source: ECMA-262 §12.9.4; the set is that of Go's `html/template`.
+pub fn js_string(text: &str) -> Cow<'_, str> {
+    let suspect = |b: u8| {
+        (b < 0x20)
+            | is_html(b)
+            | (b == b'\\')
+            | (b == b'/')
+            | (b == b'`')
+            | (b == b'+')
+            | (b == b'$')
+            | (b == 0x7f)
+            | (b == 0xe2)
+    };
+    rewrite(text, suspect, |draft, at, rest| {
+        let (c, len) = first(rest);
+        let next = rest.as_bytes().get(len);
+        let stands = match c {
+            // Before a digit it would be an octal escape.
+            '\0' if !next.is_some_and(u8::is_ascii_digit) => "\\0",
+            '\t' => "\\t",
+            '\n' => "\\n",
+            '\r' => "\\r",
+            '\u{c}' => "\\f",
+            '\\' => "\\\\",
+            '/' => "\\/",
+            '\u{2028}' => "\\u2028",
+            '\u{2029}' => "\\u2029",
+            // A substitution begins here only in a template literal; the brace may come from the next text.
+            '$' if next.is_some_and(|next| *next != b'{') => return len,
+            _ if !c.is_ascii() => return len,
+            _ => {
+                let _ = write!(draft.put(at, len), "\\x{:02x}", u32::from(c));
+                return len;
+            }
+        };
+        draft.put(at, len).push_str(stands);
+        len
+    })
 }
 
-fn is_reserved(c: char) -> bool {
-    !(c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~'))
+/// JSON as a serialiser wrote it, for a script element: the same value, without anything that ends or changes a script.
+///
+/// # Errors
+/// `InputError` for text that is not JSON: a stranger's raw text would be code there.
+///
+/// Source: RFC 8259 §7; WHATWG HTML §4.12.1.3.
+pub fn json_in_script(text: &str) -> Result<Cow<'_, str>, Error> {
+    serde_json::from_str::<IgnoredAny>(text).map_err(|_| {
+        Error::new(Code::InputField)
+            .with("reason", "the text is not JSON")
+            .hint("pass what json.dumps returned; a text of its own goes through js_string, between quotes")
+    })?;
+    let suspect = |b: u8| (b | 2 == b'>') | (b == b'&') | (b == 0xe2);
+    Ok(rewrite(text, suspect, |draft, at, rest| {
+        let (c, len) = first(rest);
+        // Valid JSON holds these in strings only, where an escape means the same.
+        if matches!(c, '<' | '>' | '&' | '\u{2028}' | '\u{2029}') {
+            let _ = write!(draft.put(at, len), "\\u{:04x}", u32::from(c));
+        }
+        len
+    }))
 }
 
-/// One path segment: everything but RFC 3986's unreserved characters percent-encoded; a dot segment loses its meaning.
-pub fn url_segment(text: &str) -> Cow<'_, str> {
-    match text {
-        "." => Cow::Borrowed("%2E"),
-        ".." => Cow::Borrowed("%2E%2E"),
-        _ => rewrite(text, is_reserved, percent),
-    }
+/// The inside of a quoted CSS string, in a style sheet or a `style` attribute. Source: CSS Syntax §4.3.7, CSSOM §2.1.
+pub fn css_string(text: &str) -> Cow<'_, str> {
+    let suspect = |b: u8| {
+        (b < 0x20)
+            | (b.wrapping_sub(b'!') < 15)
+            | (b.wrapping_sub(b':') < 7)
+            | (b.wrapping_sub(b'[') < 6)
+            | (b.wrapping_sub(b'{') < 5)
+            | (b == 0xc2)
+            | (b == 0xe2)
+    };
+    rewrite(text, suspect, |draft, at, rest| {
+        let (c, len) = first(rest);
+        if matches!(c, '!' | '#' | '$' | '%' | ',' | '-' | '.' | '?' | '[' | ']' | '^' | '_' | '|' | '~' | '=')
+            || !(c.is_ascii() || c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'))
+        {
+            return len;
+        }
+        let out = draft.put(at, len);
+        if c == '\0' {
+            // CSS reads an escaped NUL as this character too.
+            out.push('\u{fffd}');
+            return len;
+        }
+        let _ = write!(out, "\\{:x}", u32::from(c));
+        // A hexadecimal digit or a space would belong to the escape; the next text may begin with one.
+        let next = rest.as_bytes().get(len);
+        if next.is_none_or(|next| next.is_ascii_hexdigit() || next.is_ascii_whitespace()) {
+            out.push(' ');
+        }
+        len
+    })
 }
 
-/// A key or value of a query or form: everything but unreserved characters percent-encoded.
-pub fn url_query(text: &str) -> Cow<'_, str> {
-    rewrite(text, is_reserved, percent)
+#[cfg(test)]
+pub(super) fn tables() -> Vec<(&'static Table, fn(u8) -> bool)> {
+    vec![(&HTML, is_html)]
 }

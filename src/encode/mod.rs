@@ -1,29 +1,27 @@
 //! One safe way out for every place a bot speaks: text in, text out, borrowed when nothing changes.
 //!
-//! Each context is a table from a character to what stands for it, behind one scan for the clean prefix. Growth is linear.
-//! Sources: WHATWG HTML §13.1.2; Telegram Bot API "Formatting options"; Discord's and Slack's formatting pages; RFC 3986 §2.3.
+//! Each context is a table from a byte to what stands for it, or a judge of single characters, behind one scan for clean
+//! text. Growth is linear. Sources: WHATWG HTML §13.1.2; Telegram Bot API "Formatting options"; the formatting pages of
+//! Discord, Slack, Matrix and Teams; RFC 3986 §2.3; ECMA-48; RFC 4515.
 
 mod chat;
+mod data;
+mod discord;
 mod line;
+mod lines;
 mod markup;
+mod nesting;
+mod sanitize;
+mod table;
+mod web;
 
-pub use chat::{Where, discord, slack, telegram};
-pub use line::{log, terminal};
-pub use markup::{html, html_attribute, url_query, url_segment};
-
-use std::borrow::Cow;
-
-/// Rewrites `text` from the first character that `dirty` names; `write` appends what stands for a character.
-fn rewrite(text: &str, dirty: impl Fn(char) -> bool, mut write: impl FnMut(char, &mut String)) -> Cow<'_, str> {
-    let Some(at) = text.find(&dirty) else { return Cow::Borrowed(text) };
-    let (clean, rest) = text.split_at_checked(at).unwrap_or((text, ""));
-    let mut out = String::with_capacity(text.len() + text.len() / 8 + 16);
-    out.push_str(clean);
-    for c in rest.chars() {
-        if dirty(c) { write(c, &mut out) } else { out.push(c) }
-    }
-    Cow::Owned(out)
-}
+pub use chat::{Where, matrix_html, slack, slack_markdown, teams, telegram, telegram_html, whatsapp};
+pub use data::{csv_cell, ldap, sql_like};
+pub use discord::discord;
+pub use line::{irc, log, terminal};
+pub use markup::{Width, css_string, html, html_attribute, html_units, js_string, json_in_script};
+pub use sanitize::{Profile, sanitize_html};
+pub use web::{link, url_query, url_segment};
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use super::queue::{self, Permit};
 use super::redirect;
 use super::renew::{InUse, Retry};
 use super::response::{Content, Response};
-use super::setup::{Options, Setup, SignRequest, Signers};
+use super::setup::{Options, Outside, Setup, SignRequest};
 use super::verdict::{judge_type, outcome_of, status_error, stopped};
 use super::{Failure, Trace};
 use crate::clock::{self, Dice};
@@ -37,7 +37,7 @@ pub(super) struct Road<'a> {
     pub(super) request: &'a ValidRequest,
     pub(super) auth: &'a [Auth],
     pub(super) options: &'a Options,
-    pub(super) signers: Option<&'a dyn Signers>,
+    pub(super) outside: Option<&'a dyn Outside>,
     /// What stands before the first hop's origin.
     pub(super) gate: &'a Arc<Gate>,
     /// How the call asks for its turn there.
@@ -289,7 +289,7 @@ impl Road<'_> {
     /// Asks a signer outside this crate; never for another origin.
     async fn ask_signer(&self, index: usize, permitted: &mut PermittedRequest, hop: Option<&Hop>) -> Result<(), Error> {
         let own = self.setup.policy.origin() == Some(permitted.origin()) && hop.is_none_or(|hop| hop.same_origin);
-        let Some(signers) = self.signers.filter(|_| own) else { return Ok(()) };
+        let Some(outside) = self.outside.filter(|_| own) else { return Ok(()) };
         let plain = permitted.headers().iter().filter(|(_, value)| !value.is_sensitive());
         let request = SignRequest {
             method: permitted.method().as_str().to_owned(),
@@ -298,7 +298,7 @@ impl Road<'_> {
             content: permitted.bytes().map(<[u8]>::to_vec),
         };
         let end = clock::on_timers(self.deadline).into();
-        let signed = tokio::time::timeout_at(end, signers.sign(index, request)).await;
+        let signed = tokio::time::timeout_at(end, outside.sign(index, request)).await;
         permitted.add_signature(signed.map_err(|_| self.overdue())??)
     }
 

@@ -20,7 +20,7 @@ pub use claim::Front;
 pub use gate::Gate;
 pub use limiter::{Limiter, Place};
 pub use response::{Content, Response};
-pub use setup::{Call, Options, Setup, SignRequest, Signers, ThrottleSetup, Times};
+pub use setup::{Call, Options, Outside, Setup, SignRequest, ThrottleSetup, Times};
 pub use store::{Remote, Store};
 pub use verdict::status_error;
 
@@ -143,7 +143,7 @@ async fn walk(
     if setup.is_closed() {
         return Err(Error::new(Code::UsageClosed).saying("The client is closed.").into());
     }
-    let Call { request, options, signers } = *call;
+    let Call { request, options, outside } = *call;
     let request = ValidRequest::parse(request)?;
     let auth = match &options.auth {
         Some(auth) => {
@@ -153,7 +153,8 @@ async fn walk(
         None => setup.auth.as_slice(),
     };
     if !renew::serve(&request, auth) {
-        Box::pin(read_secrets(setup, &request, auth, options.timeout.unwrap_or(setup.times.total))).await?;
+        let longest = options.timeout.unwrap_or(setup.times.total);
+        Box::pin(read_secrets(setup, &request, auth, outside.as_deref(), longest)).await?;
     }
     // Judged before it queues: what is not allowed shall not wait.
     let attached = renew::in_use(auth);
@@ -179,7 +180,7 @@ async fn walk(
         request: &request,
         auth,
         options: &options,
-        signers: signers.as_deref(),
+        outside: outside.as_deref(),
         gate: &gate,
         ask: &ask,
         begun,
@@ -192,10 +193,16 @@ async fn walk(
 }
 
 /// Has the call's secrets read, unless it is refused without them.
-async fn read_secrets(setup: &Setup, request: &ValidRequest, auth: &[Auth], longest: Duration) -> Result<(), Error> {
+async fn read_secrets(
+    setup: &Setup,
+    request: &ValidRequest,
+    auth: &[Auth],
+    outside: Option<&dyn Outside>,
+    longest: Duration,
+) -> Result<(), Error> {
     match setup.policy.permit(request, auth, &setup.defaults) {
         Err(error) if !renew::lacks_value(&error) => Err(error),
-        _ => renew::ready(request, auth, longest).await,
+        _ => renew::ready(request, auth, outside, longest).await,
     }
 }
 

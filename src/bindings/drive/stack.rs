@@ -16,10 +16,11 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep};
 
-use super::super::call::{Prepared, Question};
+use super::super::call::{Prepared, Question, SignRequest};
 use super::super::client::Core;
 use super::super::convert;
 use super::super::error::{Raise, wrong_type};
+use super::super::outside;
 use super::Sketch;
 use super::pump::Pump;
 use crate::clock;
@@ -132,7 +133,7 @@ enum Step<T> {
     Tick,
     /// The body has room for a chunk, or wants no more.
     Room(Option<Room>),
-    /// A signer is asked.
+    /// A signer or the callable of a secret is asked.
     Ask(Question),
 }
 
@@ -279,15 +280,23 @@ async fn step<F: Future>(
 }
 
 fn answer(py: Python<'_>, question: Question, signers: &[std::sync::Arc<Py<PyAny>>]) -> PyResult<()> {
-    let Some(signer) = signers.get(question.index) else { return Ok(()) };
-    let request = super::super::call::SignRequest::show(py, question.request);
+    let (index, request, reply) = match question {
+        Question::Sign(index, request, reply) => (index, request, reply),
+        Question::Read(secret, reply) => {
+            outside::finish(py, &secret)?;
+            let _ = reply.send(());
+            return Ok(());
+        }
+    };
+    let Some(signer) = signers.get(index) else { return Ok(()) };
+    let request = SignRequest::show(py, request);
     let signed = signer.bind(py).call_method1("sign", (request,))?;
     if signed.hasattr("__await__")? {
         // Closed, or Python warns of a coroutine that was never awaited.
         let _ = signed.call_method0("close");
         return Err(wrong_type("This signer's sign() is async: use it with an AsyncClient."));
     }
-    let _ = question.reply.send(Ok(signature(&signed)?));
+    let _ = reply.send(Ok(signature(&signed)?));
     Ok(())
 }
 

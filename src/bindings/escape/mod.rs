@@ -1,0 +1,54 @@
+//! `botsec.escape` in Python: the functions themselves, so that no Python frame stands before them. The same object comes
+//! back when nothing changes.
+
+mod one;
+mod options;
+mod wide;
+
+use std::borrow::Cow;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyCFunction, PyString};
+
+use super::convert::type_name;
+use super::error::{Raise, wrong_type};
+use crate::error::Error;
+
+type Text<'py> = Bound<'py, PyString>;
+
+fn given<'a, 'py>(text: &'a Bound<'py, PyAny>) -> PyResult<&'a Text<'py>> {
+    text.cast::<PyString>().map_err(|_| wrong_type(format!("A str is needed here, not {}.", type_name(text))))
+}
+
+#[inline]
+fn try_apply<'py>(
+    text: &Bound<'py, PyAny>,
+    escape: impl FnOnce(&str) -> Result<Cow<'_, str>, Error>,
+) -> PyResult<Text<'py>> {
+    let given = given(text)?;
+    if let Ok(whole) = given.to_str() {
+        return match escape(whole).or_raise(text.py())? {
+            Cow::Borrowed(same) if same.len() == whole.len() => Ok(given.clone()),
+            out => Ok(PyString::new(text.py(), &out)),
+        };
+    }
+    // A lone surrogate cannot be sent anywhere: it becomes U+FFFD instead of an exception.
+    let lossy = given.to_string_lossy();
+    Ok(PyString::new(text.py(), &escape(&lossy).or_raise(text.py())?))
+}
+
+#[inline]
+fn apply<'py>(text: &Bound<'py, PyAny>, escape: impl FnOnce(&str) -> Cow<'_, str>) -> PyResult<Text<'py>> {
+    try_apply(text, |text| Ok(escape(text)))
+}
+
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    one::register(module)?;
+    options::register(module)
+}
+
+/// The function says where people find it, for `help` and pickles.
+fn export(module: &Bound<'_, PyModule>, name: &str, function: Bound<'_, PyCFunction>) -> PyResult<()> {
+    function.setattr("__module__", "botsec.escape")?;
+    module.add(name, function)
+}

@@ -1,0 +1,65 @@
+//! Long text outside ASCII, in the units in which Python holds it.
+//!
+//! Reading such a text as UTF-8 makes Python transcode it and keep the copy with the object, and the answer has to be
+//! transcoded back: half as fast as a peer that reads the object itself, which the stable interface does not allow. The codecs
+//! below copy or widen units instead, and leave nothing behind.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyString};
+
+use super::Text;
+use crate::encode::Width;
+
+/// Shorter texts are dearer to hand over than to transcode.
+const LONG: usize = 128;
+
+/// Rewrites a long text outside ASCII, or answers nothing: then it is read as UTF-8.
+pub(super) fn rewrite<'py>(
+    text: &Text<'py>,
+    escape: impl FnOnce(&[u8], Width) -> Option<Vec<u8>>,
+) -> PyResult<Option<Text<'py>>> {
+    let py = text.py();
+    let len = text.code_point_len()?;
+    if len < LONG || !text.is_exact_instance_of::<PyString>() {
+        return Ok(None);
+    }
+    if text.call_method0(intern!(py, "isascii"))?.is_truthy()? {
+        return Ok(None);
+    }
+    let Some(width) = width(text, len)? else { return Ok(None) };
+    let codec = match width {
+        Width::One => intern!(py, "latin-1"),
+        // Without a byte order in its name the codec is the machine's, and a mark stands first.
+        Width::Two => intern!(py, "utf-16"),
+        Width::Four => intern!(py, "utf-32"),
+    };
+    // Fails for lone surrogates, and when the width was guessed wrong.
+    let Ok(units) = text.call_method1(intern!(py, "encode"), (codec,)) else { return Ok(None) };
+    let units = units.cast_into::<PyBytes>()?;
+    let Some(out) = escape(units.as_bytes(), width) else { return Ok(Some(text.clone())) };
+    let codec = match width {
+        Width::One => c"latin-1",
+        Width::Two => c"utf-16",
+        Width::Four => c"utf-32",
+    };
+    Ok(Some(PyString::from_encoded_object(&PyBytes::new(py, &out), Some(codec), None)?))
+}
+
+/// The width in which Python holds a text, told by its size; nothing when a UTF-8 copy is there already, which is then the
+/// cheapest to read. A wrong guess costs time and nothing else.
+fn width(text: &Text<'_>, len: usize) -> PyResult<Option<Width>> {
+    static HEAD: PyOnceLock<usize> = PyOnceLock::new();
+    let py = text.py();
+    let size = |text: &Text<'_>| text.call_method0(intern!(py, "__sizeof__"))?.extract::<usize>();
+    // A fresh text of one character of one byte, and its terminator.
+    let head = HEAD.get_or_try_init(py, || size(&PyString::new(py, "é")).map(|size| size.saturating_sub(2)))?;
+    let units = size(text)?.saturating_sub(*head);
+    Ok(match units {
+        _ if units == len + 1 => Some(Width::One),
+        _ if units == 2 * (len + 1) => Some(Width::Two),
+        _ if units == 4 * (len + 1) => Some(Width::Four),
+        _ => None,
+    })
+}

@@ -1,0 +1,270 @@
+//! One table for each context, behind the scan for clean text that all contexts share.
+
+use std::borrow::Cow;
+
+/// What stands for one byte: up to seven bytes, then how many.
+type Row = [u8; 8];
+
+/// From a byte to what stands for it.
+pub(super) struct Table([Row; 256]);
+
+/// Bytes that are looked at together: four of SSE2's and NEON's registers.
+const BLOCK: usize = 64;
+
+#[expect(clippy::indexing_slicing, reason = "runs at compile time, where a wrong index does not build")]
+impl Table {
+    /// Every byte stands for itself but these.
+    pub(super) const fn of(pairs: &[(u8, &str)]) -> Self {
+        let mut table = Self::plain();
+        let mut at = 0;
+        while at < pairs.len() {
+            table.set(pairs[at].0, pairs[at].1.as_bytes());
+            at += 1;
+        }
+        table
+    }
+
+    /// A backslash goes before each of these.
+    pub(super) const fn backslashed(bytes: &[u8]) -> Self {
+        let mut table = Self::plain();
+        let mut at = 0;
+        while at < bytes.len() {
+            table.set(bytes[at], &[b'\\', bytes[at]]);
+            at += 1;
+        }
+        table
+    }
+
+    /// Everything but RFC 3986's unreserved characters percent-encoded.
+    pub(super) const fn percent() -> Self {
+        const HEX: &[u8; 16] = b"0123456789ABCDEF";
+        let mut table = Self::plain();
+        let mut byte = 0;
+        while byte < 256 {
+            let unreserved = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'-' | b'.' | b'_' | b'~');
+            if !unreserved {
+                table.set(byte as u8, &[b'%', HEX[byte >> 4], HEX[byte & 15]]);
+            }
+            byte += 1;
+        }
+        table
+    }
+
+    /// The same, but these stand for themselves.
+    pub(super) const fn keeping(mut self, bytes: &[u8]) -> Self {
+        let mut at = 0;
+        while at < bytes.len() {
+            self.set(bytes[at], &[bytes[at]]);
+            at += 1;
+        }
+        self
+    }
+
+    const fn plain() -> Self {
+        let mut table = Self([[0; 8]; 256]);
+        let mut byte = 0;
+        while byte < 256 {
+            table.set(byte as u8, &[byte as u8]);
+            byte += 1;
+        }
+        table
+    }
+
+    const fn set(&mut self, byte: u8, text: &[u8]) {
+        assert!(text.len() < 8, "a row holds seven bytes");
+        let mut row = [0; 8];
+        let mut at = 0;
+        while at < text.len() {
+            row[at] = text[at];
+            at += 1;
+        }
+        row[7] = text.len() as u8;
+        self.0[byte as usize] = row;
+    }
+}
+
+impl Table {
+    fn row(&self, byte: u8) -> &Row {
+        self.0.get(usize::from(byte)).unwrap_or(&[0; 8])
+    }
+
+    /// Rewrites `text`. `dirty` names the bytes that change; it must say what the table says, in a form that compares many
+    /// bytes at once.
+    #[inline]
+    pub(super) fn apply<'t>(&self, text: &'t str, dirty: impl Fn(u8) -> bool + Copy) -> Cow<'t, str> {
+        let bytes = text.as_bytes();
+        let clean = clean_prefix(bytes, dirty);
+        if clean == bytes.len() {
+            return Cow::Borrowed(text);
+        }
+        let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 2 + BLOCK);
+        self.write(bytes, clean, dirty, &mut out);
+        // Rows are ASCII or bytes that stand for themselves, so this holds.
+        Cow::Owned(String::from_utf8(out).unwrap_or_default())
+    }
+
+    fn write(&self, bytes: &[u8], clean: usize, dirty: impl Fn(u8) -> bool + Copy, out: &mut Vec<u8>) {
+        let (head, rest) = bytes.split_at_checked(clean).unwrap_or((bytes, &[]));
+        out.extend_from_slice(head);
+        let mut stage = [0; BLOCK * 8];
+        for block in rest.chunks(BLOCK) {
+            if clean_prefix(block, dirty) == block.len() {
+                out.extend_from_slice(block);
+                continue;
+            }
+            // Rows are written whole and overlap: no branch depends on the text.
+            let mut end = 0;
+            for byte in block {
+                let row = self.row(*byte);
+                if let Some(slot) = stage.get_mut(end..end + 8) {
+                    slot.copy_from_slice(row);
+                }
+                end += usize::from(row[7]);
+            }
+            out.extend_from_slice(stage.get(..end).unwrap_or(&[]));
+        }
+    }
+
+    /// Rewrites text that stands as units of `W` bytes in the machine's order, as interpreters hold it; nothing when it is
+    /// clean. `dirty` is asked for whole units.
+    pub(super) fn apply_units<const W: usize>(
+        &self,
+        raw: &[u8],
+        dirty: impl Fn([u8; W]) -> bool + Copy,
+    ) -> Option<Vec<u8>> {
+        const UNITS: usize = 32;
+        let low = if cfg!(target_endian = "little") { 0 } else { W - 1 };
+        let (units, _) = raw.as_chunks::<W>();
+        let is_clean = |block: &[[u8; W]]| block.iter().fold(0, |found, unit| found | u8::from(dirty(*unit))) == 0;
+        let clean = units.chunks(UNITS).take_while(|block| is_clean(block)).count() * UNITS;
+        let rest = units.get(clean..).filter(|rest| !rest.is_empty())?;
+        let mut out = Vec::with_capacity(raw.len() + raw.len() / 2 + 64);
+        out.extend_from_slice(units.get(..clean).unwrap_or(&[]).as_flattened());
+        for block in rest.chunks(UNITS) {
+            if is_clean(block) {
+                out.extend_from_slice(block.as_flattened());
+                continue;
+            }
+            for run in block.split_inclusive(|unit| dirty(*unit)) {
+                let Some((last, head)) = run.split_last().filter(|(last, _)| dirty(**last)) else {
+                    out.extend_from_slice(run.as_flattened());
+                    continue;
+                };
+                out.extend_from_slice(head.as_flattened());
+                let row = self.row(last.get(low).copied().unwrap_or(0));
+                let mut wide = [[0; W]; 8];
+                for (unit, byte) in wide.iter_mut().zip(row) {
+                    if let Some(place) = unit.get_mut(low) {
+                        *place = *byte;
+                    }
+                }
+                out.extend_from_slice(wide.get(..usize::from(row[7])).unwrap_or(&[]).as_flattened());
+            }
+        }
+        Some(out)
+    }
+
+    #[cfg(test)]
+    pub(super) fn changes(&self, byte: u8) -> bool {
+        let row = self.row(byte);
+        row[7] != 1 || row[0] != byte
+    }
+}
+
+/// The length of a prefix without dirty bytes: all of it, or down to the block that holds the first.
+#[inline]
+pub(super) fn clean_prefix(bytes: &[u8], dirty: impl Fn(u8) -> bool + Copy) -> usize {
+    const WIDE: usize = 32;
+    const HALF: usize = 16;
+    let (blocks, rest) = bytes.as_chunks::<WIDE>();
+    for (number, block) in blocks.iter().enumerate() {
+        if any(block, dirty) {
+            return number * WIDE;
+        }
+    }
+    // The last block overlaps the one before it.
+    let found = match (bytes.last_chunk::<WIDE>(), rest.first_chunk::<HALF>(), rest.last_chunk::<HALF>()) {
+        _ if rest.is_empty() => false,
+        (Some(last), _, _) => any(last, dirty),
+        (_, Some(first), Some(last)) => any(first, dirty) | any(last, dirty),
+        _ => rest.iter().any(|byte| dirty(*byte)),
+    };
+    if found { bytes.len() - rest.len() } else { bytes.len() }
+}
+
+/// Compares a whole block without a branch, so that the compiler makes vector code of it.
+#[inline]
+fn any<const N: usize>(block: &[u8; N], dirty: impl Fn(u8) -> bool) -> bool {
+    block.iter().fold(0, |found, byte| found | u8::from(dirty(*byte))) != 0
+}
+
+/// A rewritten text in the making: nothing is copied before the first change.
+pub(super) struct Draft<'t> {
+    text: &'t str,
+    done: usize,
+    out: Option<String>,
+}
+
+impl<'t> Draft<'t> {
+    /// Copies what is clean before `at`, leaves out `len` bytes there, and gives the place to write instead of them.
+    pub(super) fn put(&mut self, at: usize, len: usize) -> &mut String {
+        let text = self.text;
+        let out = self.out.get_or_insert_with(|| String::with_capacity(text.len() + text.len() / 8 + 16));
+        out.push_str(text.get(self.done..at).unwrap_or(""));
+        self.done = at + len;
+        out
+    }
+
+    fn finish(self) -> Cow<'t, str> {
+        let Some(mut out) = self.out else { return Cow::Borrowed(self.text) };
+        out.push_str(self.text.get(self.done..).unwrap_or(""));
+        Cow::Owned(out)
+    }
+}
+
+/// Where the first byte is that `wanted` names.
+#[inline]
+pub(super) fn find(bytes: &[u8], wanted: impl Fn(u8) -> bool + Copy) -> Option<usize> {
+    let clean = clean_prefix(bytes, wanted);
+    bytes.iter().skip(clean).position(|byte| wanted(*byte)).map(|step| clean + step)
+}
+
+/// Rewrites `text` where a table of bytes is not enough. `suspect` names the first bytes of what may change; `judge` gets
+/// the place and the text from there on, puts what stands for it, and returns how many bytes it has dealt with.
+#[inline]
+pub(super) fn rewrite<'t>(
+    text: &'t str,
+    suspect: impl Fn(u8) -> bool + Copy,
+    mut judge: impl FnMut(&mut Draft<'t>, usize, &'t str) -> usize,
+) -> Cow<'t, str> {
+    let mut draft = Draft { text, done: 0, out: None };
+    let mut at = 0;
+    while let Some(step) = text.as_bytes().get(at..).and_then(|rest| find(rest, suspect)) {
+        at += step;
+        at += judge(&mut draft, at, text.get(at..).unwrap_or("")).max(1);
+    }
+    draft.finish()
+}
+
+/// Rewrites `text` from its start when anything in it is suspect; `judge` returns how many bytes it has dealt with.
+#[inline]
+pub(super) fn rewrite_from<'t>(
+    text: &'t str,
+    suspect: impl Fn(u8) -> bool + Copy,
+    mut judge: impl FnMut(&mut Draft<'t>, usize) -> usize,
+) -> Cow<'t, str> {
+    if find(text.as_bytes(), suspect).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let mut draft = Draft { text, done: 0, out: None };
+    let mut at = 0;
+    while at < text.len() {
+        at += judge(&mut draft, at).max(1);
+    }
+    draft.finish()
+}
+
+/// The first character and its length in bytes.
+pub(super) fn first(rest: &str) -> (char, usize) {
+    rest.chars().next().map_or(('\0', 1), |c| (c, c.len_utf8()))
+}
