@@ -68,12 +68,14 @@ bench: $(VENV)/.ready
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps target/bench-wheels/botsec-*.whl
 	.venv-bench/bin/python benches/run.py
 	.venv-bench/bin/python benches/acquire.py
+	.venv-bench/bin/python benches/validate.py
 	$(PYTHON) -m venv .venv-bench-text
 	.venv-bench-text/bin/python -m pip install --quiet --disable-pip-version-check -r benches/requirements-text.txt
 	.venv-bench-text/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps target/bench-wheels/botsec-*.whl
 	.venv-bench-text/bin/python benches/escape.py
 	cargo run --release --quiet --manifest-path benches/native/Cargo.toml --target-dir target/bench-native --bin pace
 	.venv-bench/bin/python benches/fleet.py
+	.venv-bench/bin/python benches/failing.py
 	.venv-bench/bin/python benches/herd.py --draw docs/throttling.svg
 
 fmt: $(VENV)/.extras

@@ -1,5 +1,5 @@
 """Four processes with one quota in Redis: rate, fairness, questions per grant, the 429s of a server with a sliding window, and
-what a store that fails costs.
+what clocks apart change and a store that fails costs.
 
 Prints tables. Needs `redis-server` (Debian: redis-server) and `benches/requirements.txt`.
 """
@@ -25,7 +25,10 @@ RATE = 100
 
 ALONE = """
 import json, sys, time, botsec
-url, key, seconds, start = sys.argv[1:]
+from botsec import _core
+url, key, seconds, start, ahead = sys.argv[1:]
+if float(ahead):
+    _core.clock_advance(float(ahead))
 pace = botsec.Throttle("100/s", key=key, store=botsec.Redis(url), processes=4)
 time.sleep(max(0, float(start) - time.time()))
 end, at = time.monotonic() + float(seconds), []
@@ -37,7 +40,7 @@ print(json.dumps(at))
 
 MANY = """
 import asyncio, json, sys, time, botsec
-url, key, seconds, start = sys.argv[1:]
+url, key, seconds, start, _ = sys.argv[1:]
 async def main():
     pace = botsec.Throttle("100/s", key=key, store=botsec.Redis(url), processes=4)
     await asyncio.sleep(max(0, float(start) - time.time()))
@@ -67,8 +70,8 @@ asyncio.run(main())
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=5.0, help="seconds of each row (default 5)")
-    parser.add_argument("--requests", type=int, default=200, help="requests before the sliding window (default 200)")
+    parser.add_argument("--seconds", type=float, default=8.0, help="seconds of each row (default 8)")
+    parser.add_argument("--requests", type=int, default=500, help="requests before the sliding window (default 500)")
     arguments = parser.parse_args()
     if shutil.which("redis-server") is None:
         print("not measured: there is no redis-server")
@@ -77,8 +80,9 @@ def main():
         store = Store(folder)
         try:
             rows = [
-                fleet(name, script, store, arguments.seconds)
-                for name, script in (("one caller each", ALONE), ("12 tasks each", MANY))
+                fleet("one caller each", ALONE, store, arguments.seconds),
+                fleet("one caller each, clocks 30 s apart", ALONE, store, arguments.seconds, apart=30),
+                fleet("12 tasks each", MANY, store, arguments.seconds),
             ]
             head = ["4 processes at 100/s", "% of the rate", "most in a second", "least share", "questions per grant"]
             print(table(head, rows))
@@ -119,10 +123,12 @@ class Store:
         return sum(int(line.partition("calls=")[2].partition(",")[0]) for line in lines)
 
 
-def fleet(name, script, store, seconds):
+def fleet(name, script, store, seconds, apart=0):
+    """Four processes; the clocks of two of them are `apart` seconds ahead."""
     before = store.questions()
-    arguments = [store.url, os.urandom(8).hex(), str(seconds), str(time.time() + 1)]
-    workers = [subprocess.Popen([sys.executable, "-c", script, *arguments], stdout=subprocess.PIPE) for _ in range(4)]
+    arguments = [sys.executable, "-c", script, store.url, os.urandom(8).hex(), str(seconds), str(time.time() + 1)]
+    ahead = [0, apart, 0, apart]
+    workers = [subprocess.Popen([*arguments, str(other)], stdout=subprocess.PIPE) for other in ahead]
     logs = [json.loads(worker.communicate(timeout=60)[0]) for worker in workers]
     times = sorted(at for log in logs for at in log)
     rate = 100 * len(times) / (times[-1] - times[0]) / RATE

@@ -5,8 +5,8 @@
 //! | floor | rooms |
 //! |---|---|
 //! | 0 words | [`clock`] · [`fork`] · [`error`] · [`url`] · [`secret`] |
-//! | 1 judges | [`encode`] · [`redact`] · [`validate`] · [`headers`] · [`throttle`] · [`retry`] · [`sign`] |
-//! | 2 | [`policy`] · [`observe`] |
+//! | 1 judges | [`encode`] · [`render`] · [`redact`] · [`validate`] · [`headers`] · [`throttle`] · [`retry`] · [`sign`] |
+//! | 2 | [`policy`] · [`message`] · [`observe`] |
 //! | 3 | [`transport`] |
 //! | 4 | [`pipeline`] |
 //! | 5 | [`secrets`] · [`quota`] · [`client`] |
@@ -21,11 +21,13 @@ pub mod url;
 pub mod encode;
 pub mod headers;
 pub mod redact;
+pub mod render;
 pub mod retry;
 pub mod sign;
 pub mod throttle;
 pub mod validate;
 
+pub mod message;
 pub mod observe;
 pub mod policy;
 

@@ -10,7 +10,7 @@ throttling and retries that respect every API, redacted logs, generic errors for
 
 import os as _os
 
-from botsec import errors, escape
+from botsec import errors, escape, message, render
 from botsec._async import AsyncClient
 from botsec._base import secret, secret_async
 from botsec._core import (
@@ -48,6 +48,7 @@ from botsec._core import (
     before_fork,
     forbid_reveal,
 )
+from botsec._harden import Hardening, harden_process
 from botsec._sync import Client
 from botsec.errors import (
     AddressBlockedError,
@@ -95,6 +96,7 @@ __all__ = [
     "ConnectError",
     "ForbiddenError",
     "Gcp",
+    "Hardening",
     "HmacSigner",
     "HostNotAllowedError",
     "HttpSignature",
@@ -135,9 +137,27 @@ __all__ = [
     "errors",
     "escape",
     "forbid_reveal",
+    "harden_process",
+    "message",
+    "render",
     "secret",
     "secret_async",
+    "validate",
 ]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from botsec import validate
+
+
+def __getattr__(name: str) -> object:
+    # `botsec.validate` is there without an import of its own; what it needs of `typing` is loaded by whoever uses it.
+    if name == "validate":
+        from importlib import import_module
+
+        return import_module("botsec.validate")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 if hasattr(_os, "register_at_fork"):
     _os.register_at_fork(before=before_fork, after_in_parent=after_fork_in_parent, after_in_child=after_fork_in_child)

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from botsec._base import Base, ready, route_parts, watch
+from botsec._base import Base, Url, ready, watch
 from botsec._sync import Client
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import timedelta
     from types import TracebackType
     from typing import Any, Self
 
     from botsec import _core
-    from botsec._base import Auth, Check, Content, Files, Headers, Params, Priority, Progress
-    from botsec._core import Response, Timeout
+    from botsec._base import Auth, Check, Content, Files, Headers, Params, Priority, Progress, Schema, Template
+    from botsec._core import Proxy, Response, Retry, Throttle, Timeout, Tls
 
 __all__ = ["AsyncClient"]
 
 
-class AsyncClient(Base):
+class AsyncClient(Base[Url]):
     """A client bound to one API: the async face, with the same methods and signatures as `Client`.
 
     Works with asyncio and uvloop, with several loops one after the other or at once.
@@ -28,15 +28,50 @@ class AsyncClient(Base):
 
     __slots__ = ()
 
+    @classmethod
+    def open_web(
+        cls,
+        *,
+        timeout: Timeout | float | timedelta | None = None,
+        max_response_bytes: int | None = None,
+        content_types: Sequence[str] | None = None,
+        rate: str | Sequence[str] | None = None,
+        throttle: Throttle | None = None,
+        retry: Retry | int | None = None,
+        tls: Tls | None = None,
+        proxy: Proxy | None = None,
+        headers: Mapping[str, str] | None = None,
+        follow_redirects: bool = True,
+        user_agent: str | None = None,
+    ) -> AsyncClient[str | Template]:
+        """Make a client for URLs that strangers typed; as `Client.open_web`."""
+        client: AsyncClient[str | Template] = cls._open_web(
+            {
+                "timeout": timeout,
+                "max_response_bytes": max_response_bytes,
+                "content_types": content_types,
+                "rate": rate,
+                "throttle": throttle,
+                "retry": retry,
+                "tls": tls,
+                "proxy": proxy,
+                "headers": headers,
+                "follow_redirects": follow_redirects,
+                "user_agent": user_agent,
+            }
+        )
+        return client
+
     async def request(
         self,
         method: str,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -54,13 +89,13 @@ class AsyncClient(Base):
             content, files = watch(content, files, progress)
         # fmt: off
         return await _run(
-            self._core, method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            self._core, method, url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
     async def get(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
@@ -76,18 +111,19 @@ class AsyncClient(Base):
         """Send a GET request through the policy."""
         # fmt: off
         return await _run(
-            self._core, "GET", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            self._core, "GET", url, path, params, headers, None, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
     async def post(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -105,18 +141,19 @@ class AsyncClient(Base):
             content, files = watch(content, files, progress)
         # fmt: off
         return await _run(
-            self._core, "POST", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            self._core, "POST", url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
     async def put(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -134,18 +171,19 @@ class AsyncClient(Base):
             content, files = watch(content, files, progress)
         # fmt: off
         return await _run(
-            self._core, "PUT", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            self._core, "PUT", url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
     async def patch(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -163,18 +201,19 @@ class AsyncClient(Base):
             content, files = watch(content, files, progress)
         # fmt: off
         return await _run(
-            self._core, "PATCH", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            self._core, "PATCH", url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
     async def delete(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -189,13 +228,13 @@ class AsyncClient(Base):
         """Send a DELETE request through the policy."""
         # fmt: off
         return await _run(
-            self._core, "DELETE", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            self._core, "DELETE", url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
     async def head(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
@@ -211,13 +250,13 @@ class AsyncClient(Base):
         """Send a HEAD request through the policy."""
         # fmt: off
         return await _run(
-            self._core, "HEAD", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            self._core, "HEAD", url, path, params, headers, None, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
     async def options(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
@@ -233,19 +272,20 @@ class AsyncClient(Base):
         """Send an OPTIONS request through the policy."""
         # fmt: off
         return await _run(
-            self._core, "OPTIONS", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            self._core, "OPTIONS", url, path, params, headers, None, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
     def stream(
         self,
         method: str,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -261,12 +301,12 @@ class AsyncClient(Base):
         # fmt: off
         return AsyncStream(
             self._core,
-            (method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, True),  # noqa: E501
+            (method, url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, True),  # noqa: E501
         )
         # fmt: on
 
     async def download(
-        self, url: str, dest: str | os.PathLike[str], *, progress: Progress | None = None, **options: Any
+        self, url: Url, dest: str | os.PathLike[str], *, progress: Progress | None = None, **options: Any
     ) -> Response:
         """Send a GET request and write its body to a file; as `Client.download`."""
         from botsec._download import check, download_async
@@ -278,7 +318,7 @@ class AsyncClient(Base):
 
     def route(self, route: str) -> Callable[..., Any]:
         """Check a route at start-up and return a coroutine function for it; as `Client.route`."""
-        method, template, fields = route_parts(self._core, route)
+        method, template, fields = self._core.route(route)
 
         async def call(**arguments: Any) -> Response:
             path = {name: arguments.pop(name) for name in fields if name in arguments}
@@ -341,8 +381,8 @@ class AsyncStream:
 _bridge: Callable[[], _core.Bridge] | None = None
 
 
-async def _run(core: _core.Client, *arguments: Any) -> Response:
-    """Drive one call on the running loop; cancelling it stops the request at once."""
+def _run(core: _core.Client, *arguments: Any) -> Awaitable[Response]:
+    """Start one call on the running loop; cancelling whoever awaits it stops the request at once."""
     global _bridge
     if _bridge is None:
         # Imported with the first async call, so that importing botsec does not import asyncio.
@@ -350,17 +390,13 @@ async def _run(core: _core.Client, *arguments: Any) -> Response:
 
         _bridge = bridge
     if core.asks_outside:
-        from botsec._outside import read_all
+        return _run_outside(core, arguments)
+    return core.start(_bridge(), *arguments)
 
-        await read_all(core.secrets())
-    call = core.start(_bridge(), *arguments)
-    if call.has_helpers:
-        from botsec._serve import serve
 
-        return await serve(call, _bridge())
-    try:
-        await call.future
-    except BaseException:
-        call.cancel()
-        raise
-    return call.finish()
+async def _run_outside(core: _core.Client, arguments: tuple[Any, ...]) -> Response:
+    from botsec._loop import bridge
+    from botsec._outside import read_all
+
+    await read_all(core.secrets())
+    return await core.start(bridge(), *arguments)

@@ -10,9 +10,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
-    from typing import IO, Any, Literal, Self, TypeAlias
+    from typing import IO, Any, Generic, Literal, LiteralString, Protocol, Self, TypeAlias
 
     from _typeshed import ReadableBuffer
+    from typing_extensions import TypeVar
 
     from botsec._core import (
         ApiKey,
@@ -34,6 +35,40 @@ if TYPE_CHECKING:
         Tls,
     )
 
+    class Interpolation(Protocol):
+        """What `string.templatelib.Interpolation` has (PEP 750)."""
+
+        @property
+        def value(self) -> Any: ...
+        @property
+        def expression(self) -> str: ...
+        @property
+        def conversion(self) -> Literal["a", "r", "s"] | None: ...
+        @property
+        def format_spec(self) -> str: ...
+
+    class Template(Protocol):
+        """What `string.templatelib.Template` has: the type of `t"…"`."""
+
+        @property
+        def strings(self) -> tuple[str, ...]: ...
+        @property
+        def interpolations(self) -> tuple[Interpolation, ...]: ...
+
+    Made = TypeVar("Made", covariant=True)
+
+    class Adapter(Protocol[Made]):
+        """What a `pydantic.TypeAdapter` has."""
+
+        def validate_json(self, data: bytes, /) -> Made: ...
+
+    class JsonSchema(Protocol):
+        """What validators of jsonschema-rs and jsonschema have."""
+
+        def is_valid(self, instance: Any, /) -> bool: ...
+
+    # What a verb takes as its URL. An f-string is no LiteralString: a type checker sees what Python at run time cannot.
+    Url = TypeVar("Url", default=LiteralString | Template, contravariant=True)
     Scalar: TypeAlias = str | int | float | bool | Secret | None
     Params: TypeAlias = Mapping[str, Scalar | Sequence[Scalar]] | Sequence[tuple[str, Scalar]]
     Headers: TypeAlias = Mapping[str, str | Secret] | Sequence[tuple[str, str | Secret]]
@@ -46,8 +81,23 @@ if TYPE_CHECKING:
     Priority: TypeAlias = Literal["interactive", "normal", "bulk"]
     Progress: TypeAlias = Callable[[int, int | None], object]
     Networks: TypeAlias = str | Sequence[str] | Mapping[str, str | Sequence[str]]
+    Schema: TypeAlias = type[Any] | Callable[[Any], object] | Adapter[Any] | JsonSchema
 
-__all__ = ["Base", "ready", "route_parts", "secret", "secret_async", "watch"]
+    class Typed(Generic[Url]):
+        """What `Client[str]` says: the type of its URLs."""
+
+else:
+    # `typing` costs more than the rest of the import, and at run time a URL's type says nothing.
+    Url = None
+
+    class Typed:
+        __slots__ = ()
+
+        def __class_getitem__(cls, _: object) -> type:
+            return cls
+
+
+__all__ = ["Base", "Url", "ready", "secret", "secret_async", "watch"]
 
 
 def secret(
@@ -146,7 +196,7 @@ async def ready(loaded: Secret, *, again: bool = False) -> None:
         load.finish()
 
 
-class Base:
+class Base(Typed[Url]):
     """What both faces share."""
 
     __slots__ = ("__weakref__", "_core")
@@ -224,56 +274,9 @@ class Base:
         )
 
     @classmethod
-    def open_web(
-        cls,
-        *,
-        timeout: Timeout | float | timedelta | None = None,
-        max_response_bytes: int | None = None,
-        content_types: Sequence[str] | None = None,
-        rate: str | Sequence[str] | None = None,
-        throttle: Throttle | None = None,
-        retry: Retry | int | None = None,
-        tls: Tls | None = None,
-        proxy: Proxy | None = None,
-        headers: Mapping[str, str] | None = None,
-        follow_redirects: bool = True,
-        user_agent: str | None = None,
-    ) -> Self:
-        """Make a client for URLs that strangers typed.
-
-        The URL is data, never a template. Any public https host may be reached, each hop of a redirect is judged,
-        events record the host only, and no credential is carried.
-
-        Args:
-            timeout: As for the client; 10 seconds in all unless given.
-            max_response_bytes: Most decoded bytes; 2 MiB unless given.
-            content_types: Media types that are taken, such as `["text/html"]`; None takes all.
-            rate: As for the client.
-            throttle: As for the client.
-            retry: As for the client.
-            tls: As for the client.
-            proxy: A proxy that is declared to filter addresses: `Proxy(…, filters_addresses=True)`.
-            headers: As for the client.
-            follow_redirects: As for the client.
-            user_agent: As for the client.
-        """
+    def _open_web(cls, options: dict[str, Any]) -> Any:
         client = cls.__new__(cls)
-        client._core = _core.Client(
-            "open",
-            {
-                "timeout": timeout,
-                "max_response_bytes": max_response_bytes,
-                "content_types": content_types,
-                "rate": rate,
-                "throttle": throttle,
-                "retry": retry,
-                "tls": tls,
-                "proxy": proxy,
-                "headers": headers,
-                "follow_redirects": follow_redirects,
-                "user_agent": user_agent,
-            },
-        )
+        client._core = _core.Client("open", options)
         return client
 
     @classmethod
@@ -342,13 +345,6 @@ class Base:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._core.scope}{' closed' if self._core.is_closed else ''}>"
-
-
-def route_parts(core: _core.Client, route: str) -> tuple[str, str, list[str]]:
-    method, template = core.route(route)
-    # The core checked the template, so each brace opens a field.
-    fields = [part.split("}")[0].split(":")[0] for part in template.split("{")[1:]]
-    return method, template, fields
 
 
 def watch(content: Content | None, files: Files | None, progress: Progress) -> tuple[Any, Any]:

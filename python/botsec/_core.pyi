@@ -2,18 +2,23 @@
 
 import asyncio
 import contextvars
+import types
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from datetime import timedelta
 from os import PathLike
-from typing import Any, Literal, Self, final, overload
+from typing import Any, Generic, Literal, LiteralString, Self, TypeVar, final, overload
 
 from typing_extensions import disjoint_base
 
+from botsec._base import Adapter, JsonSchema
 from botsec._stream import ServerSentEvent
-from botsec.errors import BotsecError
+from botsec.errors import BotsecError, InputError
+
+_T = TypeVar("_T")
 
 __all__ = [
+    "E164",
     "ApiKey",
     "AppRoleLogin",
     "Aws",
@@ -26,17 +31,31 @@ __all__ = [
     "Bearer",
     "Bridge",
     "Client",
+    "Date",
+    "DateTime",
+    "Email",
+    "Finding",
+    "Float",
     "Gcp",
     "Granted",
+    "HeaderName",
+    "HeaderValue",
     "Headers",
     "HmacSigner",
+    "Hostname",
     "HttpSignature",
+    "HttpsUrl",
+    "IdempotencyKey",
+    "Int",
+    "IpAddress",
     "JwtLogin",
     "KubernetesLogin",
     "OAuth2ClientCredentials",
     "OAuth2Refresh",
+    "OneOf",
     "PathTemplates",
     "PathToken",
+    "Pattern",
     "PendingCall",
     "PendingChunk",
     "PendingLoad",
@@ -45,20 +64,32 @@ __all__ = [
     "PendingRoom",
     "Promise",
     "Proxy",
+    "Record",
     "Redis",
     "Response",
     "Retry",
+    "Safe",
+    "Sanitized",
     "Secret",
     "SecretProvider",
     "SignRequest",
+    "SlackId",
+    "Slug",
+    "Snowflake",
+    "Str",
+    "TelegramChatId",
+    "Text",
     "Throttle",
     "Timeout",
     "Tls",
+    "Uuid",
+    "Validator",
     "Vault",
     "VaultToken",
     "__version__",
     "after_fork_in_child",
     "after_fork_in_parent",
+    "allows_dumps",
     "before_fork",
     "clock_advance",
     "clock_fake",
@@ -86,10 +117,16 @@ __all__ = [
     "escape_url_query",
     "escape_url_segment",
     "escape_whatsapp",
+    "forbid_dumps",
     "forbid_reveal",
     "forget_server",
+    "input_error",
     "load_secret",
     "make_error",
+    "message_payloads",
+    "message_sanitize",
+    "message_split",
+    "render",
     "throwaway_ca",
 ]
 
@@ -118,7 +155,31 @@ def escape_terminal(text: str) -> str: ...
 def escape_url_query(text: str) -> str: ...
 def escape_url_segment(text: str) -> str: ...
 def escape_whatsapp(text: str) -> str: ...
+
+@final
+class Safe:
+    """Text that is safe already, for one platform of `botsec.render`; on another it is refused."""
+
+    def __new__(cls, text: LiteralString, platform: str) -> Self: ...
+    @property
+    def platform(self) -> str: ...
+
+def render(platform: str, template: object, values: Mapping[str, object]) -> str: ...
+def message_payloads(
+    platform: str,
+    given: str | None,
+    *,
+    markup: str | None,
+    mentions: Sequence[str | int],
+    previews: bool,
+    max_parts: int,
+    parse_mode: str | None = None,
+) -> list[dict[str, Any]]: ...
+def message_split(given: str, platform: str, max_parts: int) -> list[str]: ...
+def message_sanitize(given: str, platform: str, allow_hosts: Sequence[str]) -> Sanitized: ...
 def forbid_reveal() -> None: ...
+def forbid_dumps() -> bool | None: ...
+def allows_dumps() -> bool | None: ...
 def make_error(
     code: str, *, said: str | None = None, reason: str | None = None, hint: str | None = None
 ) -> BotsecError: ...
@@ -131,6 +192,25 @@ def forget_server(authority: str) -> None: ...
 def before_fork() -> None: ...
 def after_fork_in_parent() -> None: ...
 def after_fork_in_child() -> None: ...
+
+@final
+class Finding:
+    @property
+    def kind(self) -> str: ...
+    @property
+    def host(self) -> str | None: ...
+    @property
+    def count(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class Sanitized:
+    @property
+    def text(self) -> str: ...
+    @property
+    def findings(self) -> tuple[Finding, ...]: ...
 
 @final
 class Secret:
@@ -154,6 +234,7 @@ class Secret:
     def refresh(self) -> None: ...
     def _start(self, bridge: Bridge, again: bool) -> PendingLoad: ...
     def _due(self, again: bool) -> tuple[Callable[[str], Any], str] | None: ...
+    def _call(self) -> tuple[Callable[[str], Any], str] | None: ...
     def _found(self, found: object) -> None: ...
     def _failed(self, kind: str, gone: bool) -> None: ...
     def __eq__(self, other: object, /) -> bool: ...
@@ -550,7 +631,16 @@ class Response:
     def content(self) -> bytes: ...
     @property
     def text(self) -> str: ...
-    def json(self) -> Any: ...
+    @overload
+    def json(self, *, schema: None = None) -> Any: ...
+    @overload
+    def json(self, *, schema: type[_T]) -> _T: ...
+    @overload
+    def json(self, *, schema: Adapter[_T]) -> _T: ...
+    @overload
+    def json(self, *, schema: Validator[_T]) -> _T: ...
+    @overload
+    def json(self, *, schema: Callable[[Any], object] | JsonSchema) -> Any: ...
     @property
     def url(self) -> str: ...
     @property
@@ -585,11 +675,12 @@ class Client:
     def request(
         self,
         method: str,
-        url: str,
+        url: Any,
         path: Any,
         params: Any,
         headers: Any,
         json: Any,
+        schema: Any,
         data: Any,
         content: Any,
         files: Any,
@@ -606,11 +697,12 @@ class Client:
         self,
         bridge: Bridge,
         method: str,
-        url: str,
+        url: Any,
         path: Any,
         params: Any,
         headers: Any,
         json: Any,
+        schema: Any,
         data: Any,
         content: Any,
         files: Any,
@@ -623,7 +715,7 @@ class Client:
         weight: int,
         stream: bool,
     ) -> PendingCall: ...
-    def route(self, text: str) -> tuple[str, str]: ...
+    def route(self, text: str) -> tuple[str, Any, list[str]]: ...
     @property
     def asks_outside(self) -> bool: ...
     def secrets(self) -> list[Secret]: ...
@@ -669,9 +761,15 @@ class PendingCall:
     @property
     def body(self) -> Any: ...
     @property
-    def has_signers(self) -> bool: ...
-    @property
-    def has_helpers(self) -> bool: ...
+    def asks(self) -> bool: ...
+    def __await__(self) -> Generator[Any, None, Response]: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Promise: ...
+    def send(self, _value: object) -> Promise: ...
+    def throw(
+        self, kind: object, value: object | None = None, traceback: types.TracebackType | None = None
+    ) -> Promise: ...
+    def close(self) -> None: ...
     def cancel(self) -> None: ...
     def finish(self) -> Response: ...
     def room(self, bridge: Bridge) -> PendingRoom: ...
@@ -695,7 +793,7 @@ class PendingQuestion:
     @property
     def future(self) -> asyncio.Future[None]: ...
     def cancel(self) -> None: ...
-    def take(self) -> tuple[Any, SignRequest] | None: ...
+    def take(self) -> tuple[Any, Any] | None: ...
     def answer(self, signed: Any) -> None: ...
 
 @final
@@ -704,3 +802,123 @@ class PendingChunk:
     def future(self) -> asyncio.Future[None]: ...
     def cancel(self) -> None: ...
     def take(self) -> bytes | None: ...
+
+@disjoint_base
+class Validator(Generic[_T]):
+    def __call__(self, value: object, /) -> _T: ...
+    def check(self, value: object, /) -> _T: ...
+    def is_valid(self, value: object, /) -> bool: ...
+    @property
+    def expected(self) -> str: ...
+    def json_schema(self) -> dict[str, Any]: ...
+    def __class_getitem__(cls, _item: Any) -> Any: ...
+    def __copy__(self) -> Self: ...
+    def __deepcopy__(self, _memo: object) -> Self: ...
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any: ...
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> Any: ...
+
+@final
+class Int(Validator[int]):
+    def __new__(cls, lo: int | None = None, hi: int | None = None, *, text: bool = False) -> Self: ...
+
+@final
+class Float(Validator[float]):
+    def __new__(cls, lo: float | None = None, hi: float | None = None) -> Self: ...
+
+@final
+class Str(Validator[str]):
+    def __new__(cls, min: int = 0, max: int = 65536, *, unit: Literal["chars", "utf8", "utf16"] = "chars") -> Self: ...
+
+@final
+class Text(Validator[str]):
+    def __new__(
+        cls,
+        min: int = 0,
+        max: int = 65536,
+        *,
+        unit: Literal["chars", "utf8", "utf16"] = "chars",
+        newlines: Literal["refuse", "keep", "normalize"] = "refuse",
+        tabs: bool = False,
+        allow_zwj: bool = False,
+        normalize: bool = False,
+    ) -> Self: ...
+
+@final
+class Slug(Validator[str]):
+    def __new__(cls) -> Self: ...
+
+@final
+class Pattern(Validator[str]):
+    def __new__(cls, regex: str, *, max: int = 1024, expected: str | None = None) -> Self: ...
+
+@final
+class OneOf(Validator[_T]):
+    def __new__(cls, *values: _T) -> Self: ...
+
+@final
+class Uuid(Validator[str]):
+    def __new__(cls) -> Self: ...
+
+@final
+class Snowflake(Validator[str | int]):
+    def __new__(cls) -> Self: ...
+
+@final
+class TelegramChatId(Validator[str | int]):
+    def __new__(cls, *, usernames: bool = False) -> Self: ...
+
+@final
+class SlackId(Validator[str]):
+    def __new__(cls, kinds: str = "") -> Self: ...
+
+@final
+class Email(Validator[str]):
+    def __new__(cls, *, require_tld: bool = True, idna: bool = True) -> Self: ...
+
+@final
+class E164(Validator[str]):
+    def __new__(cls) -> Self: ...
+
+@final
+class HttpsUrl(Validator[str]):
+    def __new__(cls, *, idna: bool = False) -> Self: ...
+
+@final
+class Hostname(Validator[str]):
+    def __new__(cls, *, require_tld: bool = False, idna: bool = False) -> Self: ...
+
+@final
+class IpAddress(Validator[str]):
+    def __new__(cls, *, version: Literal[4, 6] | None = None, is_global: bool | None = None) -> Self: ...
+
+@final
+class Date(Validator[str]):
+    def __new__(cls) -> Self: ...
+
+@final
+class DateTime(Validator[str]):
+    def __new__(cls) -> Self: ...
+
+@final
+class HeaderName(Validator[str]):
+    def __new__(cls) -> Self: ...
+
+@final
+class HeaderValue(Validator[str]):
+    def __new__(cls) -> Self: ...
+
+@final
+class IdempotencyKey(Validator[str]):
+    def __new__(cls) -> Self: ...
+
+@final
+class Record(Validator[dict[str, Any]]):
+    def __new__(
+        cls,
+        fields: dict[str, Validator[Any]],
+        *,
+        optional: dict[str, Validator[Any]] | None = None,
+        unknown: Literal["refuse", "drop"] = "refuse",
+    ) -> Self: ...
+
+def input_error(errors: Sequence[tuple[str | None, str]], /) -> InputError: ...

@@ -11,19 +11,27 @@ if TYPE_CHECKING:
 
     from botsec._core import Secret
 
-__all__ = ["read", "read_all"]
+__all__ = ["finish", "finish_async", "read", "read_all"]
 
 
 def read(secret: Secret, again: bool) -> None:
     """Ask the callable of `secret` on this thread, if it is due."""
-    asked = secret._due(again)
+    _ask(secret, secret._due(again))
+
+
+def finish(secret: Secret) -> None:
+    """Ask the callable of `secret` on this thread, for a reading that has begun."""
+    _ask(secret, secret._call())
+
+
+def _ask(secret: Secret, asked: tuple[Any, str] | None) -> None:
     if asked is None:
         return
     call, source = asked
     try:
         found = call(source)
         if inspect.isawaitable(found):
-            found = _finish(found)
+            found = _run(found)
     except BaseException as error:
         _tell(secret, error)
         return
@@ -33,21 +41,29 @@ def read(secret: Secret, again: bool) -> None:
 async def read_all(secrets: Iterable[Secret], again: bool = False) -> None:
     """Ask the callables of `secrets` that are due, away from the loop where they are not async."""
     for secret in secrets:
-        asked = secret._due(again)
-        if asked is None:
-            continue
-        call, source = asked
-        try:
-            found: Any = call(source) if inspect.iscoroutinefunction(call) else await asyncio.to_thread(call, source)
-            if inspect.isawaitable(found):
-                found = await found
-        except BaseException as error:
-            _tell(secret, error)
-            continue
-        secret._found(found)
+        await _ask_async(secret, secret._due(again))
 
 
-def _finish(work: Awaitable[object]) -> object:
+async def finish_async(secret: Secret) -> None:
+    """Ask the callable of `secret` for a reading that has begun, away from the loop where it is not async."""
+    await _ask_async(secret, secret._call())
+
+
+async def _ask_async(secret: Secret, asked: tuple[Any, str] | None) -> None:
+    if asked is None:
+        return
+    call, source = asked
+    try:
+        found: Any = call(source) if inspect.iscoroutinefunction(call) else await asyncio.to_thread(call, source)
+        if inspect.isawaitable(found):
+            found = await found
+    except BaseException as error:
+        _tell(secret, error)
+        return
+    secret._found(found)
+
+
+def _run(work: Awaitable[object]) -> object:
     async def wait() -> object:
         return await work
 

@@ -1,4 +1,4 @@
-"""Runs what belongs to Python while an async call is under way: body iterators and signers."""
+"""Runs what belongs to Python while an async call is under way: body iterators, signers, callables of secrets."""
 
 import asyncio
 import inspect
@@ -6,6 +6,7 @@ from typing import Any
 
 from botsec import _core
 from botsec._core import Response
+from botsec._outside import finish_async as read
 
 
 async def serve(call: _core.PendingCall, bridge: _core.Bridge) -> Response:
@@ -17,8 +18,8 @@ async def serve(call: _core.PendingCall, bridge: _core.Bridge) -> Response:
         if call.body is not None:
             chunks = _Chunks(call.body)
             helpers.append(loop.create_task(_pump(call, chunks, bridge)))
-        if call.has_signers:
-            helpers.append(loop.create_task(_sign(call, bridge)))
+        if call.asks:
+            helpers.append(loop.create_task(_answer(call, bridge)))
         waiting: set[asyncio.Future[Any]] = {call.future, *helpers}
         while not call.future.done():
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -101,7 +102,7 @@ class _Chunks:
             asyncio.get_running_loop().call_exception_handler(context)
 
 
-async def _sign(call: _core.PendingCall, bridge: _core.Bridge) -> None:
+async def _answer(call: _core.PendingCall, bridge: _core.Bridge) -> None:
     while True:
         question = call.question(bridge)
         try:
@@ -113,6 +114,10 @@ async def _sign(call: _core.PendingCall, bridge: _core.Bridge) -> None:
         if asked is None:
             return
         signer, request = asked
+        if signer is None:
+            await read(request)
+            question.answer(None)
+            continue
         signed = signer.sign(request)
         if inspect.isawaitable(signed):
             signed = await signed

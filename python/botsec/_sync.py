@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from botsec._base import Base, route_parts, watch
+from botsec._base import Base, Url, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import timedelta
     from types import TracebackType
     from typing import Any, Self
 
     from botsec import _core
-    from botsec._base import Auth, Check, Content, Files, Headers, Params, Priority, Progress
-    from botsec._core import Response, Timeout
+    from botsec._base import Auth, Check, Content, Files, Headers, Params, Priority, Progress, Schema, Template
+    from botsec._core import Proxy, Response, Retry, Throttle, Timeout, Tls
 
 __all__ = ["Client"]
 
 
-class Client(Base):
+class Client(Base[Url]):
     """A client bound to one API: the sync face.
 
     `botsec.Client("https://api.example.com")` is already the safe configuration. May be shared by threads. Close it, or
@@ -28,15 +28,67 @@ class Client(Base):
 
     __slots__ = ()
 
+    @classmethod
+    def open_web(
+        cls,
+        *,
+        timeout: Timeout | float | timedelta | None = None,
+        max_response_bytes: int | None = None,
+        content_types: Sequence[str] | None = None,
+        rate: str | Sequence[str] | None = None,
+        throttle: Throttle | None = None,
+        retry: Retry | int | None = None,
+        tls: Tls | None = None,
+        proxy: Proxy | None = None,
+        headers: Mapping[str, str] | None = None,
+        follow_redirects: bool = True,
+        user_agent: str | None = None,
+    ) -> Client[str | Template]:
+        """Make a client for URLs that strangers typed.
+
+        The URL is data, never a template. Any public https host may be reached, each hop of a redirect is judged,
+        events record the host only, and no credential is carried.
+
+        Args:
+            timeout: As for the client; 10 seconds in all unless given.
+            max_response_bytes: Most decoded bytes; 2 MiB unless given.
+            content_types: Media types that are taken, such as `["text/html"]`; None takes all.
+            rate: As for the client.
+            throttle: As for the client.
+            retry: As for the client.
+            tls: As for the client.
+            proxy: A proxy that is declared to filter addresses: `Proxy(…, filters_addresses=True)`.
+            headers: As for the client.
+            follow_redirects: As for the client.
+            user_agent: As for the client.
+        """
+        client: Client[str | Template] = cls._open_web(
+            {
+                "timeout": timeout,
+                "max_response_bytes": max_response_bytes,
+                "content_types": content_types,
+                "rate": rate,
+                "throttle": throttle,
+                "retry": retry,
+                "tls": tls,
+                "proxy": proxy,
+                "headers": headers,
+                "follow_redirects": follow_redirects,
+                "user_agent": user_agent,
+            }
+        )
+        return client
+
     def request(
         self,
         method: str,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -53,12 +105,15 @@ class Client(Base):
 
         Args:
             method: HTTP method.
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
+            url: URL template relative to `base_url`, such as `"/users/{id:int}{?limit:int(1..100)}"`, or a t-string.
+                Values go into `path`, never into the string.
+            path: Values for the template's fields; each is checked by its type and percent-encoded in its place.
             params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
             headers: Header fields of this call. Credentials only as `Secret`.
-            json: Body as JSON; `Secret` leaves go to their hosts only.
+            json: Body as JSON: Python's containers, dataclasses, pydantic, msgspec and attrs objects at any depth;
+                `Secret` leaves go to their hosts only.
+            schema: Judges `json` before anything is sent: a pydantic model or TypeAdapter, a msgspec Struct, a JSON
+                Schema validator, or a callable that raises or returns False for what it refuses.
             data: Body as a form; with `files` the plain fields of a multipart form.
             content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
             files: Multipart form: name to content or `(filename, content[, type])`.
@@ -88,13 +143,13 @@ class Client(Base):
             content, files = watch(content, files, progress)
         # fmt: off
         return self._core.request(
-            method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            method, url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
     def get(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
@@ -110,9 +165,9 @@ class Client(Base):
         """Send a GET request through the policy.
 
         Args:
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
+            url: URL template relative to `base_url`, such as `"/users/{id:int}{?limit:int(1..100)}"`, or a t-string.
+                Values go into `path`, never into the string.
+            path: Values for the template's fields; each is checked by its type and percent-encoded in its place.
             params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
             headers: Header fields of this call. Credentials only as `Secret`.
             auth: Proof of identity instead of the client's.
@@ -137,18 +192,19 @@ class Client(Base):
         """
         # fmt: off
         return self._core.request(
-            "GET", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            "GET", url, path, params, headers, None, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
     def post(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -164,12 +220,15 @@ class Client(Base):
         """Send a POST request through the policy.
 
         Args:
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
+            url: URL template relative to `base_url`, such as `"/users/{id:int}{?limit:int(1..100)}"`, or a t-string.
+                Values go into `path`, never into the string.
+            path: Values for the template's fields; each is checked by its type and percent-encoded in its place.
             params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
             headers: Header fields of this call. Credentials only as `Secret`.
-            json: Body as JSON; `Secret` leaves go to their hosts only.
+            json: Body as JSON: Python's containers, dataclasses, pydantic, msgspec and attrs objects at any depth;
+                `Secret` leaves go to their hosts only.
+            schema: Judges `json` before anything is sent: a pydantic model or TypeAdapter, a msgspec Struct, a JSON
+                Schema validator, or a callable that raises or returns False for what it refuses.
             data: Body as a form; with `files` the plain fields of a multipart form.
             content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
             files: Multipart form: name to content or `(filename, content[, type])`.
@@ -199,18 +258,19 @@ class Client(Base):
             content, files = watch(content, files, progress)
         # fmt: off
         return self._core.request(
-            "POST", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            "POST", url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
     def put(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -226,12 +286,15 @@ class Client(Base):
         """Send a PUT request through the policy.
 
         Args:
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
+            url: URL template relative to `base_url`, such as `"/users/{id:int}{?limit:int(1..100)}"`, or a t-string.
+                Values go into `path`, never into the string.
+            path: Values for the template's fields; each is checked by its type and percent-encoded in its place.
             params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
             headers: Header fields of this call. Credentials only as `Secret`.
-            json: Body as JSON; `Secret` leaves go to their hosts only.
+            json: Body as JSON: Python's containers, dataclasses, pydantic, msgspec and attrs objects at any depth;
+                `Secret` leaves go to their hosts only.
+            schema: Judges `json` before anything is sent: a pydantic model or TypeAdapter, a msgspec Struct, a JSON
+                Schema validator, or a callable that raises or returns False for what it refuses.
             data: Body as a form; with `files` the plain fields of a multipart form.
             content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
             files: Multipart form: name to content or `(filename, content[, type])`.
@@ -261,18 +324,19 @@ class Client(Base):
             content, files = watch(content, files, progress)
         # fmt: off
         return self._core.request(
-            "PUT", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            "PUT", url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
     def patch(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -288,12 +352,15 @@ class Client(Base):
         """Send a PATCH request through the policy.
 
         Args:
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
+            url: URL template relative to `base_url`, such as `"/users/{id:int}{?limit:int(1..100)}"`, or a t-string.
+                Values go into `path`, never into the string.
+            path: Values for the template's fields; each is checked by its type and percent-encoded in its place.
             params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
             headers: Header fields of this call. Credentials only as `Secret`.
-            json: Body as JSON; `Secret` leaves go to their hosts only.
+            json: Body as JSON: Python's containers, dataclasses, pydantic, msgspec and attrs objects at any depth;
+                `Secret` leaves go to their hosts only.
+            schema: Judges `json` before anything is sent: a pydantic model or TypeAdapter, a msgspec Struct, a JSON
+                Schema validator, or a callable that raises or returns False for what it refuses.
             data: Body as a form; with `files` the plain fields of a multipart form.
             content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
             files: Multipart form: name to content or `(filename, content[, type])`.
@@ -323,18 +390,19 @@ class Client(Base):
             content, files = watch(content, files, progress)
         # fmt: off
         return self._core.request(
-            "PATCH", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            "PATCH", url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
     def delete(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -349,12 +417,15 @@ class Client(Base):
         """Send a DELETE request through the policy.
 
         Args:
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
+            url: URL template relative to `base_url`, such as `"/users/{id:int}{?limit:int(1..100)}"`, or a t-string.
+                Values go into `path`, never into the string.
+            path: Values for the template's fields; each is checked by its type and percent-encoded in its place.
             params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
             headers: Header fields of this call. Credentials only as `Secret`.
-            json: Body as JSON; `Secret` leaves go to their hosts only.
+            json: Body as JSON: Python's containers, dataclasses, pydantic, msgspec and attrs objects at any depth;
+                `Secret` leaves go to their hosts only.
+            schema: Judges `json` before anything is sent: a pydantic model or TypeAdapter, a msgspec Struct, a JSON
+                Schema validator, or a callable that raises or returns False for what it refuses.
             data: Body as a form; with `files` the plain fields of a multipart form.
             content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
             files: Multipart form: name to content or `(filename, content[, type])`.
@@ -380,13 +451,13 @@ class Client(Base):
         """
         # fmt: off
         return self._core.request(
-            "DELETE", url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            "DELETE", url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
     def head(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
@@ -402,9 +473,9 @@ class Client(Base):
         """Send a HEAD request through the policy.
 
         Args:
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
+            url: URL template relative to `base_url`, such as `"/users/{id:int}{?limit:int(1..100)}"`, or a t-string.
+                Values go into `path`, never into the string.
+            path: Values for the template's fields; each is checked by its type and percent-encoded in its place.
             params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
             headers: Header fields of this call. Credentials only as `Secret`.
             auth: Proof of identity instead of the client's.
@@ -429,13 +500,13 @@ class Client(Base):
         """
         # fmt: off
         return self._core.request(
-            "HEAD", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            "HEAD", url, path, params, headers, None, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
     def options(
         self,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
@@ -451,9 +522,9 @@ class Client(Base):
         """Send an OPTIONS request through the policy.
 
         Args:
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
+            url: URL template relative to `base_url`, such as `"/users/{id:int}{?limit:int(1..100)}"`, or a t-string.
+                Values go into `path`, never into the string.
+            path: Values for the template's fields; each is checked by its type and percent-encoded in its place.
             params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
             headers: Header fields of this call. Credentials only as `Secret`.
             auth: Proof of identity instead of the client's.
@@ -478,19 +549,20 @@ class Client(Base):
         """
         # fmt: off
         return self._core.request(
-            "OPTIONS", url, path, params, headers, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
+            "OPTIONS", url, path, params, headers, None, None, None, None, None, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, False,  # noqa: E501
         )
         # fmt: on
 
     def stream(
         self,
         method: str,
-        url: str,
+        url: Url,
         *,
         path: Mapping[str, object] | None = None,
         params: Params | None = None,
         headers: Headers | None = None,
         json: Any = None,
+        schema: Schema | None = None,
         data: Params | None = None,
         content: Content | None = None,
         files: Files | None = None,
@@ -506,12 +578,15 @@ class Client(Base):
 
         Args:
             method: HTTP method.
-            url: Path template relative to `base_url`, such as `"/users/{id:int}"`. Values go into `path`, never into
-                the string.
-            path: Values for the template's fields; each is checked by its type and percent-encoded as one segment.
+            url: URL template relative to `base_url`, such as `"/users/{id:int}{?limit:int(1..100)}"`, or a t-string.
+                Values go into `path`, never into the string.
+            path: Values for the template's fields; each is checked by its type and percent-encoded in its place.
             params: Query parameters; values are encoded, lists repeat their key, a `Secret` goes to its hosts only.
             headers: Header fields of this call. Credentials only as `Secret`.
-            json: Body as JSON; `Secret` leaves go to their hosts only.
+            json: Body as JSON: Python's containers, dataclasses, pydantic, msgspec and attrs objects at any depth;
+                `Secret` leaves go to their hosts only.
+            schema: Judges `json` before anything is sent: a pydantic model or TypeAdapter, a msgspec Struct, a JSON
+                Schema validator, or a callable that raises or returns False for what it refuses.
             data: Body as a form; with `files` the plain fields of a multipart form.
             content: Body as bytes, str, binary file or iterator of bytes. An iterator is sent once, without retries.
             files: Multipart form: name to content or `(filename, content[, type])`.
@@ -539,12 +614,12 @@ class Client(Base):
         # fmt: off
         return SyncStream(
             self._core,
-            (method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, True),  # noqa: E501
+            (method, url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, True),  # noqa: E501
         )
         # fmt: on
 
     def download(
-        self, url: str, dest: str | os.PathLike[str], *, progress: Progress | None = None, **options: Any
+        self, url: Url, dest: str | os.PathLike[str], *, progress: Progress | None = None, **options: Any
     ) -> Response:
         """Send a GET request and write its body to a file.
 
@@ -574,7 +649,7 @@ class Client(Base):
             route: Method and path template. Keyword arguments of the callable fill the fields; `params=`, `json=`
                 and the other options of the verbs are passed on.
         """
-        method, template, fields = route_parts(self._core, route)
+        method, template, fields = self._core.route(route)
 
         def call(**arguments: Any) -> Response:
             path = {name: arguments.pop(name) for name in fields if name in arguments}

@@ -49,6 +49,7 @@ __all__ = [
     "ThrottledError",
     "TlsError",
     "TransportError",
+    "user_text",
 ]
 
 
@@ -133,7 +134,28 @@ class SecretStaleError(SecretError):
 
 
 class InputError(BotsecError, ValueError):
-    """A path, header, parameter or validator refused a value. Nothing was sent."""
+    """A path, header, parameter or validator refused a value. Nothing was sent.
+
+    Neither the value nor a key that a stranger chose is in it.
+
+    Attributes:
+        errors: Every refusal as a pair of `path` and `expected`; empty where a request was refused as a whole.
+    """
+
+    errors: tuple[tuple[str | None, str], ...] = ()
+
+    @property
+    def path(self) -> str | None:
+        """Which value it is about, such as `"user.age"`: the first of `errors`. None when there is one alone."""
+        return self.details.get("path") or self.details.get("field") or self.details.get("header")
+
+    @property
+    def expected(self) -> str | None:
+        """What the value must be, such as `"a whole number from 1 to 100"`; None where that is not known."""
+        return self.details.get("expected")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (*super().__reduce__(), {"errors": self.errors})
 
 
 class PolicyError(BotsecError):
@@ -244,3 +266,73 @@ def _build(
         response=response,
     )
     return error
+
+
+#: Characters of a sentence that `user_text` shows: more than ours have, less than any platform takes.
+_LONGEST = 500
+
+#: The function of `botsec.escape` for each platform.
+_ESCAPERS = {
+    "discord": "discord",
+    "html": "html",
+    "irc": "irc",
+    "matrix": "matrix_html",
+    "slack": "slack",
+    "teams": "teams",
+    "telegram": "telegram",
+    "telegram_html": "telegram_html",
+    "telegram_markdown": "telegram",
+    "terminal": "terminal",
+    "whatsapp": "whatsapp",
+}
+
+
+def user_text(exc: BaseException, *, platform: str = "plain") -> str:
+    """Say to a stranger what went wrong, in one line that is escaped for their platform.
+
+    Args:
+        exc: Any exception. Of one that is not botsec's nothing is shown; of one at start-up its general sentence,
+            without the name in it.
+        platform: `"plain"`, `"discord"`, `"html"`, `"irc"`, `"matrix"`, `"slack"`, `"teams"`, `"telegram"` or
+            `"telegram_markdown"` (MarkdownV2, as `escape.telegram`), `"telegram_html"`, `"terminal"`, `"whatsapp"`.
+
+    Returns:
+        At most 500 characters before the escape: the sentence, when to try again, the incident id.
+
+    Raises:
+        TypeError: `exc` is no exception.
+        ValueError: `platform` is none of these.
+
+    Example:
+        >>> user_text(KeyError("password of Ann"))
+        'An internal error occurred. Please try again later.'
+        >>> print(user_text(BotsecError("This request is not allowed.", incident_id="7K3F9QXA"), platform="telegram"))
+        This request is not allowed\\. \\[incident 7K3F9QXA\\]
+    """
+    if not isinstance(exc, BaseException):
+        raise TypeError(f"user_text takes an exception, not {type(exc).__name__}.")
+    if platform != "plain" and platform not in _ESCAPERS:
+        raise ValueError(f"`platform` is one of {', '.join(['plain', *_ESCAPERS])}.")
+    # Imported late: the core looks up this module while it loads.
+    from contextlib import suppress
+
+    from botsec import _core, escape
+
+    sentence: object = None
+    if isinstance(exc, BotsecError):
+        # A subclass of somebody's own may lack what `BotsecError` sets, or have a code that is in no table.
+        if getattr(exc, "incident_id", None) is not None or isinstance(exc, InputError):
+            sentence = exc.args[0] if exc.args else None
+        else:
+            with suppress(ValueError):
+                sentence = _core.make_error(exc.code).args[0]
+    if not isinstance(sentence, str):
+        sentence = "An internal error occurred. Please try again later."
+    line = " ".join(sentence[: 4 * _LONGEST].split())
+    line = "".join(c for c in line if c.isprintable())
+    if len(line) > _LONGEST:
+        line = line[: _LONGEST - 1] + "…"
+    if platform == "plain":
+        return line
+    shown: str = getattr(escape, _ESCAPERS[platform])(line)
+    return shown

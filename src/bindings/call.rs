@@ -13,11 +13,13 @@ use super::auth::Proofs;
 use super::client::Core;
 use super::convert::{self, type_name};
 use super::error::{Raise, wrong_type, wrong_value};
-use super::{json, multipart, options, throttle};
+use super::schema::Judge;
+use super::{json, multipart, options, outside, throttle, tstring};
 use crate::error::{Code, Error};
 use crate::pipeline::{self, Call, Options};
-use crate::secret::{Form, Piece, Text};
-use crate::validate::{Body, Feeder, Leaf, Request, Target, feed};
+use crate::secret::{Form, Piece, Secret, Text};
+use crate::sign::Auth;
+use crate::validate::{Body, Feeder, Leaf, Request, Target, Value, feed};
 
 /// The arguments of a verb, as the faces pass them.
 pub(super) struct Arguments<'a, 'py> {
@@ -27,6 +29,7 @@ pub(super) struct Arguments<'a, 'py> {
     pub(super) params: Option<&'a Bound<'py, PyAny>>,
     pub(super) headers: Option<&'a Bound<'py, PyAny>>,
     pub(super) json: Option<&'a Bound<'py, PyAny>>,
+    pub(super) schema: Option<&'a Bound<'py, PyAny>>,
     pub(super) data: Option<&'a Bound<'py, PyAny>>,
     pub(super) content: Option<&'a Bound<'py, PyAny>>,
     pub(super) files: Option<&'a Bound<'py, PyAny>>,
@@ -50,11 +53,12 @@ pub(super) struct Prepared {
     pub(super) check: Option<Py<PyAny>>,
 }
 
-/// What a signer is asked.
-pub(super) struct Question {
-    pub(super) index: usize,
-    pub(super) request: pipeline::SignRequest,
-    pub(super) reply: oneshot::Sender<Result<Vec<(String, String)>, Error>>,
+/// What Python is asked while a call runs; whoever asked waits for the reply.
+pub(super) enum Question {
+    /// A signer, by its number.
+    Sign(usize, pipeline::SignRequest, oneshot::Sender<Result<Vec<(String, String)>, Error>>),
+    /// The callable that brings a secret.
+    Read(Secret, oneshot::Sender<()>),
 }
 
 /// Passes the pipeline's questions to whoever drives the call; Python never runs inside the runtime.
@@ -62,13 +66,23 @@ struct Port(mpsc::Sender<Question>);
 
 type Signed = Pin<Box<dyn Future<Output = Result<Vec<(String, String)>, Error>> + Send>>;
 
-impl pipeline::Signers for Port {
+impl pipeline::Outside for Port {
+    fn read(&self, secret: &Secret) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let (sender, secret) = (self.0.clone(), secret.clone());
+        Box::pin(async move {
+            let (reply, answer) = oneshot::channel();
+            if sender.send(Question::Read(secret, reply)).await.is_ok() {
+                let _ = answer.await;
+            }
+        })
+    }
+
     fn sign(&self, index: usize, request: pipeline::SignRequest) -> Signed {
         let sender = self.0.clone();
         Box::pin(async move {
             let (reply, answer) = oneshot::channel();
             let gone = || Error::new(Code::Internal).with("reason", "the signer went away");
-            sender.send(Question { index, request, reply }).await.map_err(|_| gone())?;
+            sender.send(Question::Sign(index, request, reply)).await.map_err(|_| gone())?;
             answer.await.map_err(|_| gone())?
         })
     }
@@ -96,12 +110,10 @@ impl SignRequest {
 
 impl Prepared {
     pub(super) fn read(py: Python<'_>, core: &Core, given: &Arguments<'_, '_>, stream: bool) -> PyResult<Self> {
-        let url = given
-            .url
-            .cast::<PyString>()
-            .map_err(|_| wrong_type("`url` takes a str: a path template or an https URL."))?;
         let headers = convert::headers(given.headers)?;
-        let params = convert::fields(given.params, "params")?;
+        let target = target(core, given.url, given.path).or_raise_nested(py)?;
+        let named = matches!(&target, Target::Template(route, _) if route.names_parameters());
+        let params = convert::params(given.params, named)?;
         let (body, content_type, feeder) = body(given)?;
         if core.is_open_web() {
             let hidden = headers.iter().chain(&params).any(|(_, leaf)| matches!(leaf, Leaf::Hidden(_)))
@@ -110,7 +122,6 @@ impl Prepared {
                 return Err(wrong_type("An open_web client carries no credentials."));
             }
         }
-        let target = target(core, &convert::text(url), given.path).or_raise_nested(py)?;
         let (check, status_check) = check(given.check)?;
         let proofs = match given.auth.filter(|auth| !auth.is_none()) {
             Some(auth) => Some(Proofs::read(Some(auth), core.signers.len())?),
@@ -122,11 +133,15 @@ impl Prepared {
             signers.extend(proofs.signers);
             proofs.auth
         });
-        let (port, questions) = if signers.is_empty() {
+        let asks = {
+            let used = auth.as_deref().unwrap_or(&core.setup.auth).iter().flat_map(Auth::secrets);
+            !signers.is_empty() || outside::any(used.chain(leaves(&params, &headers, &body)))
+        };
+        let (port, questions) = if !asks {
             (None, None)
         } else {
             let (sender, receiver) = mpsc::channel(1);
-            (Some(Arc::new(Port(sender)) as Arc<dyn pipeline::Signers>), Some((receiver, signers)))
+            (Some(Arc::new(Port(sender)) as Arc<dyn pipeline::Outside>), Some((receiver, signers)))
         };
         if given.max_response_bytes == Some(0) {
             return Err(wrong_value("`max_response_bytes` must be at least 1."));
@@ -151,16 +166,45 @@ impl Prepared {
                 priority: throttle::priority(given.priority)?,
                 weight: throttle::weight(given.weight)?,
             },
-            signers: port,
+            outside: port,
         });
         Ok(Self { call, body: feeder, questions, check })
     }
+}
+
+/// The secrets that stand in a request as leaves.
+fn leaves<'a>(
+    params: &'a [(String, Leaf)],
+    headers: &'a [(String, Leaf)],
+    body: &'a Body,
+) -> impl Iterator<Item = &'a Secret> {
+    let hidden = params.iter().chain(headers).filter_map(|(_, leaf)| match leaf {
+        Leaf::Hidden(secret) => Some(secret),
+        Leaf::Plain(_) => None,
+    });
+    let body = match body {
+        Body::Text(text) => Some(text),
+        Body::Empty | Body::Feed(_) => None,
+    };
+    hidden.chain(body.into_iter().flat_map(Text::secrets))
 }
 
 /// Python's errors and ours, from one function.
 enum Nested {
     Ours(Error),
     Python(PyErr),
+}
+
+impl From<Error> for Nested {
+    fn from(error: Error) -> Self {
+        Self::Ours(error)
+    }
+}
+
+impl From<PyErr> for Nested {
+    fn from(error: PyErr) -> Self {
+        Self::Python(error)
+    }
 }
 
 trait OrRaiseNested<T> {
@@ -176,22 +220,38 @@ impl<T> OrRaiseNested<T> for Result<T, Nested> {
     }
 }
 
-fn target(core: &Core, url: &str, path: Option<&Bound<'_, PyAny>>) -> Result<Target, Nested> {
+fn target(core: &Core, url: &Bound<'_, PyAny>, path: Option<&Bound<'_, PyAny>>) -> Result<Target, Nested> {
     let path = path.filter(|path| !path.is_none());
-    if core.is_open_web() {
-        if path.is_some() {
-            return Err(Nested::Python(wrong_type(
-                "An open_web client takes a whole URL; `path` has no fields to fill.",
-            )));
+    if let Ok(url) = url.cast::<PyString>() {
+        let url = convert::text(url);
+        if core.is_open_web() {
+            return match path {
+                None => Ok(Target::Url(url)),
+                Some(_) => {
+                    Err(wrong_type("An open_web client takes a whole URL; `path` has no fields to fill.").into())
+                }
+            };
         }
-        return Ok(Target::Url(url.to_owned()));
+        return place(core, &url, convert::path(path)?);
     }
+    let Some(written) = tstring::read(url)? else {
+        return Err(wrong_type("`url` takes a str, a path template or an https URL, or a t-string.").into());
+    };
+    if core.is_open_web() {
+        return Err(wrong_type("An open_web client takes a whole URL as data, never a template.").into());
+    }
+    if path.is_some() {
+        return Err(wrong_type("A t-string brings its own values; `path` belongs to a template that is a str.").into());
+    }
+    let (url, values) = written.template()?;
+    place(core, &url, values)
+}
+
+fn place(core: &Core, url: &str, values: Vec<(String, Value)>) -> Result<Target, Nested> {
     if url.is_empty() {
         return Ok(Target::Base);
     }
-    let values = convert::path(path).map_err(Nested::Python)?;
-    let route = core.routes.parse(url).map_err(Nested::Ours)?;
-    Ok(Target::Template(route, values))
+    Ok(Target::Template(core.routes.parse(url)?, values))
 }
 
 fn check(given: &Bound<'_, PyAny>) -> PyResult<(Option<Py<PyAny>>, bool)> {
@@ -223,8 +283,16 @@ fn body(given: &Arguments<'_, '_>) -> PyResult<BodyParts> {
     if kinds.iter().filter(|kind| **kind).count() > 1 {
         return Err(wrong_type("A request has one body: `json`, `content`, or `data` and `files`."));
     }
+    let judge = given.schema.filter(|schema| !schema.is_none()).map(Judge::read).transpose()?;
     if let Some(value) = given.json.filter(|value| !value.is_none()) {
-        return Ok((Body::Text(json::encode(value)?), Some(HeaderValue::from_static("application/json")), None));
+        let text = json::encode(value)?;
+        if let Some(judge) = judge {
+            judge.judge_body(&text)?;
+        }
+        return Ok((Body::Text(text), Some(HeaderValue::from_static("application/json")), None));
+    }
+    if judge.is_some() {
+        return Err(wrong_type("`schema` judges `json`, and there is none."));
     }
     if let Some(files) = given.files.filter(|value| !value.is_none()) {
         return Ok(match multipart::encode(files, given.data)? {

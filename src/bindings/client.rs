@@ -84,7 +84,7 @@ impl Client {
     }
 
     /// Send one call and wait for its response.
-    #[pyo3(signature = (method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, stream))]
+    #[pyo3(signature = (method, url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, stream))]
     #[expect(
         clippy::too_many_arguments,
         reason = "the verbs' own parameters, passed by position because that is fastest"
@@ -98,6 +98,7 @@ impl Client {
         params: Option<&Bound<'py, PyAny>>,
         headers: Option<&Bound<'py, PyAny>>,
         json: Option<&Bound<'py, PyAny>>,
+        schema: Option<&Bound<'py, PyAny>>,
         data: Option<&Bound<'py, PyAny>>,
         content: Option<&Bound<'py, PyAny>>,
         files: Option<&Bound<'py, PyAny>>,
@@ -117,6 +118,7 @@ impl Client {
             params,
             headers,
             json,
+            schema,
             data,
             content,
             files,
@@ -155,7 +157,7 @@ impl Client {
     }
 
     /// Start one call on the running loop.
-    #[pyo3(signature = (bridge, method, url, path, params, headers, json, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, stream))]
+    #[pyo3(signature = (bridge, method, url, path, params, headers, json, schema, data, content, files, auth, timeout, max_response_bytes, check, idempotency_key, priority, weight, stream))]
     #[expect(
         clippy::too_many_arguments,
         reason = "the verbs' own parameters, passed by position because that is fastest"
@@ -170,6 +172,7 @@ impl Client {
         params: Option<&Bound<'py, PyAny>>,
         headers: Option<&Bound<'py, PyAny>>,
         json: Option<&Bound<'py, PyAny>>,
+        schema: Option<&Bound<'py, PyAny>>,
         data: Option<&Bound<'py, PyAny>>,
         content: Option<&Bound<'py, PyAny>>,
         files: Option<&Bound<'py, PyAny>>,
@@ -189,6 +192,7 @@ impl Client {
             params,
             headers,
             json,
+            schema,
             data,
             content,
             files,
@@ -204,15 +208,15 @@ impl Client {
         PendingCall::start(py, self.0.clone(), bridge, prepared)
     }
 
-    /// Check a route text such as `GET /users/{id:int}` and return its method and template.
-    fn route(&self, py: Python<'_>, text: &str) -> PyResult<(String, String)> {
+    /// Check a route text such as `GET /users/{id:int}` and return its method, its template and the names of its fields.
+    fn route(&self, py: Python<'_>, text: &str) -> PyResult<(String, String, Vec<String>)> {
         let split = text.split_once(' ').map(|(method, url)| (method.trim(), url.trim()));
         let Some((method, url)) = split else {
             return Err(super::error::wrong_value("A route is written as `GET /users/{id:int}`."));
         };
         super::convert::method(method)?;
-        self.0.routes.parse(url).or_raise(py)?;
-        Ok((method.to_owned(), url.to_owned()))
+        let route = self.0.routes.parse(url).or_raise(py)?;
+        Ok((method.to_owned(), url.to_owned(), route.fields().map(str::to_owned).collect()))
     }
 
     /// Counters of this client.

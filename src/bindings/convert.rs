@@ -56,19 +56,22 @@ pub(super) fn method(text: &str) -> PyResult<Method> {
     }
 }
 
-/// One value for a path field.
-fn value(item: &Bound<'_, PyAny>) -> PyResult<Value> {
+/// One value for a template's field.
+pub(super) fn value(item: &Bound<'_, PyAny>) -> PyResult<Value> {
     if let Ok(item) = item.cast::<PyString>() {
         return Ok(Value::Text(text(item)));
     }
-    if item.is_instance_of::<PyBool>() {
-        return Ok(Value::Bool);
+    if item.is_none() {
+        return Ok(Value::Absent);
+    }
+    if let Ok(flag) = item.cast::<PyBool>() {
+        return Ok(Value::Scalar(flag.is_true().to_string()));
     }
     if item.is_instance_of::<PyInt>() {
         return Ok(item.extract::<i128>().map_or(Value::Other("int out of range"), Value::Int));
     }
     if item.is_instance_of::<PyFloat>() {
-        return Ok(Value::Float);
+        return Ok(Value::Scalar(item.str()?.to_string()));
     }
     if item.is_instance_of::<PyList>() || item.is_instance_of::<PyTuple>() {
         return item.try_iter()?.map(|item| value(&item?)).collect::<PyResult<_>>().map(Value::List);
@@ -135,8 +138,17 @@ fn scalar(item: &Bound<'_, PyAny>, name: &str) -> PyResult<Leaf> {
     )))
 }
 
-/// `params=` and `data=`: a mapping whose values are scalars or lists of them.
+/// `data=` and its kin: a mapping whose values are scalars or lists of them. None is an empty text.
 pub(super) fn fields(given: Option<&Bound<'_, PyAny>>, name: &str) -> PyResult<Vec<(String, Leaf)>> {
+    scalars(given, name, false)
+}
+
+/// `params=`. None is an empty text; beside a template that names its parameters, one that is left out.
+pub(super) fn params(given: Option<&Bound<'_, PyAny>>, omits_none: bool) -> PyResult<Vec<(String, Leaf)>> {
+    scalars(given, "params", omits_none)
+}
+
+fn scalars(given: Option<&Bound<'_, PyAny>>, name: &str, omits_none: bool) -> PyResult<Vec<(String, Leaf)>> {
     let Some(given) = given.filter(|given| !given.is_none()) else { return Ok(Vec::new()) };
     let mut out = Vec::new();
     for (key, item) in pairs(given, name)? {
@@ -145,7 +157,7 @@ pub(super) fn fields(given: Option<&Bound<'_, PyAny>>, name: &str) -> PyResult<V
             for item in item.try_iter()? {
                 out.push((key.clone(), scalar(&item?, name)?));
             }
-        } else {
+        } else if !(omits_none && item.is_none()) {
             out.push((key, scalar(&item, name)?));
         }
     }

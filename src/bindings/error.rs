@@ -39,7 +39,7 @@ pub(super) fn raise_failure(py: Python<'_>, failure: Failure, proxied: bool) -> 
     match (error.code().class(), response) {
         (Class::TypeError | Class::ValueError, _) | (_, None) => raise(py, &error),
         (_, Some(response)) => {
-            let response = Response::whole(*response);
+            let response = Response::whole(response);
             let built = Py::new(py, response).and_then(|response| build(py, &error, Some(response.into_any())));
             built.unwrap_or_else(|err| err)
         }

@@ -56,7 +56,7 @@ impl Flow {
 pub(super) enum Body {
     /// All of it is in the answer.
     Read,
-    Sync(Box<Flow>, Option<Driver>),
+    Sync(Box<Flow>, Option<Box<Driver>>),
     Async(Arc<tokio::sync::Mutex<Box<Stream>>>, Box<Flow>, Arc<Pool>),
     /// The stream came to its end, broke or was closed.
     Ended,
@@ -64,14 +64,14 @@ pub(super) enum Body {
 
 impl Response {
     /// A stream that holds its driver until it ends.
-    pub(super) fn sync_stream(answer: Answer, driver: Driver, core: Arc<Core>, event: Event) -> Self {
+    pub(super) fn sync_stream(answer: Box<Answer>, driver: Box<Driver>, core: Arc<Core>, event: Event) -> Self {
         Self::new(answer, |stream, limits| {
             Body::Sync(Box::new(Flow::begin(Some(stream), limits, core, event)), Some(driver))
         })
     }
 
     /// A stream on the background runtime.
-    pub(super) fn async_stream(answer: Answer, pool: Arc<Pool>, core: Arc<Core>, event: Event) -> Self {
+    pub(super) fn async_stream(answer: Box<Answer>, pool: Arc<Pool>, core: Arc<Core>, event: Event) -> Self {
         Self::new(answer, |stream, limits| {
             let flow = Box::new(Flow::begin(None, limits, core, event));
             Body::Async(Arc::new(tokio::sync::Mutex::new(stream)), flow, pool)

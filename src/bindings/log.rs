@@ -2,15 +2,15 @@
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBool, PyDict};
 
 use crate::encode;
 use crate::observe::{Event, Level};
 use crate::redact;
 
 static LOGGER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-/// The logger's own `isEnabledFor`, which every call asks once.
-static IS_ENABLED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+/// The logger's own `isEnabledFor`, and the mapping in which it keeps its answers.
+static IS_ENABLED: PyOnceLock<(Py<PyAny>, Option<Py<PyDict>>)> = PyOnceLock::new();
 
 /// The logger `botsec`, with a NullHandler. Made with the first client, so that importing botsec imports no logging.
 fn logger(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
@@ -69,6 +69,26 @@ pub(super) fn emit(py: Python<'_>, event: &Event) {
     super::news::tell(py);
 }
 
+/// Whether a record of this level is heard. Every call asks, and `isEnabledFor` is Python code: its answers are read where it
+/// keeps them itself, and it is asked where there is none, or where it is not the standard library's.
+fn is_enabled(logger: &Bound<'_, PyAny>, level: u32) -> PyResult<bool> {
+    let py = logger.py();
+    let (ask, kept) = IS_ENABLED.get_or_try_init(py, || {
+        let ask = logger.getattr("isEnabledFor")?;
+        let standard = py.import("logging")?.getattr("Logger")?.getattr("isEnabledFor")?;
+        let is_standard = ask.getattr("__func__").is_ok_and(|function| function.is(&standard));
+        let kept = logger.getattr("_cache").ok().and_then(|kept| kept.cast_into::<PyDict>().ok());
+        Ok::<_, PyErr>((ask.unbind(), kept.filter(|_| is_standard).map(Bound::unbind)))
+    })?;
+    if let Some(kept) = kept
+        && let Some(answer) = kept.bind(py).get_item(level)?
+        && logger.getattr(pyo3::intern!(py, "disabled"))?.is(PyBool::new(py, false))
+    {
+        return answer.is_truthy();
+    }
+    ask.bind(py).call1((level,))?.is_truthy()
+}
+
 fn try_emit(py: Python<'_>, event: &Event) -> PyResult<()> {
     let level: u32 = match event.level() {
         Level::Info => 20,
@@ -76,8 +96,7 @@ fn try_emit(py: Python<'_>, event: &Event) -> PyResult<()> {
         Level::Error => 40,
     };
     let logger = logger(py)?;
-    let is_enabled = IS_ENABLED.get_or_try_init(py, || logger.getattr("isEnabledFor").map(Bound::unbind))?;
-    if !is_enabled.bind(py).call1((level,))?.is_truthy()? {
+    if !is_enabled(logger, level)? {
         return Ok(());
     }
     let line = event.line();

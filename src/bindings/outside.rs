@@ -34,6 +34,10 @@ impl Renew for Elsewhere {
             .with("reason", "its callable was not asked yet")
             .hint("call its load(), or `await botsec.secret_async(…)`, before it stands in a request"))
     }
+
+    fn is_outside(&self) -> bool {
+        true
+    }
 }
 
 /// A secret that `callable` brings.
@@ -81,12 +85,22 @@ pub(super) fn ask(py: Python<'_>, secret: &Secret, again: bool) -> PyResult<bool
     Ok(true)
 }
 
+/// Asks the callable of a secret on this thread, for a reading that has begun.
+pub(super) fn finish(py: Python<'_>, secret: &Secret) -> PyResult<()> {
+    py.import("botsec._outside")?.call_method1("finish", (PySecret(secret.clone()),)).map(drop)
+}
+
 /// The callable and the source to ask it for, if this secret has one and it is due; whoever gets them says how it ended.
 pub(super) fn due<'py>(py: Python<'py>, secret: &Secret, again: bool) -> PyResult<Option<Bound<'py, PyTuple>>> {
-    let Some(outside) = of(secret) else { return Ok(None) };
-    if !secret.claim(again) {
+    if of(secret).is_none() || !secret.claim(again) {
         return Ok(None);
     }
+    call(py, secret)
+}
+
+/// The callable and the source to ask it for.
+pub(super) fn call<'py>(py: Python<'py>, secret: &Secret) -> PyResult<Option<Bound<'py, PyTuple>>> {
+    let Some(outside) = of(secret) else { return Ok(None) };
     PyTuple::new(py, [outside.callable.bind(py).clone(), PyString::new(py, &outside.source).into_any()]).map(Some)
 }
 

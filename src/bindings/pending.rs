@@ -3,87 +3,27 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
-use futures_util::future::{AbortHandle, abortable};
+use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
-use tokio::sync::mpsc;
+use pyo3::types::{PyBytes, PyTraceback, PyTuple, PyType};
+use tokio::sync::{mpsc, oneshot};
 
 use super::call::{Prepared, Question, SignRequest};
 use super::client::{Core, finish, finish_head};
 use super::convert;
-use super::drive::background::{self, Pool};
-use super::drive::bridge::{Bridge, Ring};
+use super::drive::background::Pool;
+use super::drive::bridge::{Bridge, Start};
+use super::drive::operation::Operation;
 use super::drive::promise::Promise;
 use super::drive::{self, Sketch, stack::signature};
 use super::error::{Raise, internal, raise_failure, wrong_type};
 use super::log;
 use super::response::Response;
+use super::secret::PySecret;
 use crate::error::Error;
 use crate::fork::Lock;
 use crate::pipeline::{Content, Outcome};
 use crate::validate::{Feeder, Room, Tally};
-
-/// A future with the task that will complete it.
-pub(super) struct Operation<T> {
-    future: Py<Promise>,
-    bridge: Py<Bridge>,
-    id: u64,
-    task: AbortHandle,
-    slot: Arc<Lock<Option<T>>>,
-}
-
-impl<T: Send + 'static> Operation<T> {
-    /// Runs `work` on the background runtime and completes a future of the loop behind `bridge`.
-    pub(super) fn spawn(
-        py: Python<'_>,
-        bridge: &Bound<'_, Bridge>,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> PyResult<Self> {
-        Self::start(py, bridge, work, false)
-    }
-
-    fn start(
-        py: Python<'_>,
-        bridge: &Bound<'_, Bridge>,
-        work: impl Future<Output = T> + Send + 'static,
-        gather: bool,
-    ) -> PyResult<Self> {
-        let inbox = background::inbox().or_raise(py)?;
-        let (future, id, ring) = bridge.get().promise(py)?;
-        let slot = Arc::new(Lock::new(None));
-        let (work, task) = abortable(fill(slot.clone(), ring, work));
-        Bridge::start(bridge, inbox, Box::pin(work.map(drop)), gather).inspect_err(|_| task.abort())?;
-        Ok(Self { future, bridge: bridge.clone().unbind(), id, task, slot })
-    }
-
-    pub(super) fn future(&self, py: Python<'_>) -> Py<Promise> {
-        self.future.clone_ref(py)
-    }
-
-    /// Stops the task at once and forgets the future; the result when it was there already.
-    pub(super) fn cancel(&self) -> Option<T> {
-        self.task.abort();
-        self.bridge.get().forget(self.id);
-        self.take()
-    }
-
-    pub(super) fn take(&self) -> Option<T> {
-        self.slot.lock().take()
-    }
-}
-
-impl<T> Drop for Operation<T> {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn fill<T>(slot: Arc<Lock<Option<T>>>, ring: Ring, work: impl Future<Output = T>) {
-    let result = work.await;
-    *slot.lock() = Some(result);
-    drop(ring);
-}
 
 /// An async call under way.
 #[pyclass(frozen, module = "botsec._core")]
@@ -116,7 +56,8 @@ impl PendingCall {
             // In a box of its own: the task is moved several times before it runs.
             Box::pin(async move { drive::send(&core.setup, &pool, call, &sketch).await })
         };
-        let operation = Operation::start(py, bridge, work, pool.multiplexes())?;
+        let start = if pool.multiplexes() { Start::Together } else { Start::Apart };
+        let operation = Operation::start(py, bridge, work, start)?;
         let (feeder, iterable) = body.map_or((None, None), |(feeder, iterable)| (Some(feeder), Some(iterable)));
         let (questions, signers) = questions.map_or((None, Vec::new()), |(receiver, signers)| {
             (Some(Arc::new(tokio::sync::Mutex::new(receiver))), signers)
@@ -156,16 +97,79 @@ impl PendingCall {
         self.iterable.as_ref().map(|iterable| iterable.clone_ref(py))
     }
 
-    /// Whether signers may be asked.
+    /// Whether signers or callables of secrets may be asked.
     #[getter]
-    fn has_signers(&self) -> bool {
+    fn asks(&self) -> bool {
         self.questions.is_some()
     }
 
-    /// Whether Python has work to do while the call runs: a body iterator or signers.
-    #[getter]
-    fn has_helpers(&self) -> bool {
-        self.iterable.is_some() || self.questions.is_some()
+    /// An iterator that ends with the response, and stops the call when it is thrown into: a coroutine around it would cost
+    /// each call a frame. With a body iterator or signers it is a coroutine's, which runs those beside it.
+    fn __await__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let (this, py) = (slf.get(), slf.py());
+        if this.iterable.is_none() && this.questions.is_none() {
+            return Ok(slf.clone().into_any());
+        }
+        let bridge = this.operation.bridge(py);
+        py.import("botsec._serve")?.call_method1("serve", (slf, bridge))?.call_method0("__await__")
+    }
+
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    /// Wait for the answer, then end with the response or raise.
+    fn __next__(&self, py: Python<'_>) -> PyResult<Py<Promise>> {
+        match Promise::__next__(&self.operation.future(py).into_bound(py)) {
+            Ok(Some(waits)) => Ok(waits),
+            Ok(None) => Err(match self.finish(py) {
+                Ok(response) => PyStopIteration::new_err(response),
+                // As a coroutine: whatever `check=` raises, it is no result.
+                Err(raised) if raised.is_instance_of::<PyStopIteration>(py) => {
+                    let wrapped = PyRuntimeError::new_err("coroutine raised StopIteration");
+                    wrapped.set_cause(py, Some(raised));
+                    wrapped
+                }
+                Err(raised) => raised,
+            }),
+            Err(raised) => {
+                self.cancel(py);
+                Err(raised)
+            }
+        }
+    }
+
+    /// Go on waiting: asyncio sends nothing else.
+    fn send(&self, py: Python<'_>, _value: &Bound<'_, PyAny>) -> PyResult<Py<Promise>> {
+        self.__next__(py)
+    }
+
+    /// Stop the call, and raise what is thrown: an exception, or its type and arguments.
+    #[pyo3(signature = (kind, value=None, traceback=None))]
+    fn throw(
+        &self,
+        py: Python<'_>,
+        kind: &Bound<'_, PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+        traceback: Option<&Bound<'_, PyTraceback>>,
+    ) -> PyResult<Py<Promise>> {
+        self.cancel(py);
+        let raised = match (kind.cast::<PyType>(), value) {
+            (Err(_), _) => kind.clone(),
+            (Ok(kind), Some(value)) if value.is_instance(kind)? => value.clone(),
+            (Ok(kind), Some(value)) => kind.call1((value,))?,
+            (Ok(kind), None) => kind.call0()?,
+        };
+        let raised = PyErr::from_value(raised);
+        if let Some(traceback) = traceback {
+            raised.set_traceback(py, Some(traceback.clone()));
+        }
+        Err(raised)
+    }
+
+    /// Stop the call.
+    fn close(&self, py: Python<'_>) {
+        self.cancel(py);
     }
 
     /// Stop the call at once.
@@ -226,7 +230,7 @@ impl PendingCall {
         self.body.lock().take();
     }
 
-    /// Wait until a signer is asked.
+    /// Wait until a signer or the callable of a secret is asked.
     fn question(&self, py: Python<'_>, bridge: &Bound<'_, Bridge>) -> PyResult<PendingQuestion> {
         let questions = self.questions.clone();
         let operation = Operation::spawn(py, bridge, async move {
@@ -293,12 +297,18 @@ impl PendingRoom {
     }
 }
 
-/// A question to a signer.
+/// Where an answer goes.
+enum Reply {
+    Signed(oneshot::Sender<Result<Vec<(String, String)>, Error>>),
+    Read(oneshot::Sender<()>),
+}
+
+/// A question to a signer, or to the callable of a secret.
 #[pyclass(frozen, module = "botsec._core")]
 pub(super) struct PendingQuestion {
     operation: Operation<Option<Question>>,
     signers: Vec<Arc<Py<PyAny>>>,
-    asked: Lock<Option<tokio::sync::oneshot::Sender<Result<Vec<(String, String)>, Error>>>>,
+    asked: Lock<Option<Reply>>,
 }
 
 #[pymethods]
@@ -314,19 +324,27 @@ impl PendingQuestion {
         drop(self.operation.cancel());
     }
 
-    /// The signer and what it is asked, or None when nothing more will be asked.
-    fn take(&self, py: Python<'_>) -> Option<(Py<PyAny>, SignRequest)> {
-        let question = self.operation.take().flatten()?;
-        let signer = self.signers.get(question.index)?.clone_ref(py);
-        *self.asked.lock() = Some(question.reply);
-        Some((signer, SignRequest::show(py, question.request)))
+    /// The signer and what it is asked, None and the secret to read, or None when nothing more will be asked.
+    fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let Some(question) = self.operation.take().flatten() else { return Ok(None) };
+        let (asked, reply) = match question {
+            Question::Sign(index, request, reply) => {
+                let Some(signer) = self.signers.get(index) else { return Ok(None) };
+                ((signer.bind(py), SignRequest::show(py, request)).into_pyobject(py)?, Reply::Signed(reply))
+            }
+            Question::Read(secret, reply) => ((py.None(), PySecret(secret)).into_pyobject(py)?, Reply::Read(reply)),
+        };
+        *self.asked.lock() = Some(reply);
+        Ok(Some(asked))
     }
 
-    /// Pass the signer's header fields on.
+    /// Pass the signer's header fields on, or None once the secret was read.
     fn answer(&self, signed: &Bound<'_, PyAny>) -> PyResult<()> {
-        let signed = signature(signed)?;
-        if let Some(reply) = self.asked.lock().take() {
-            let _ = reply.send(Ok(signed));
+        let reply = self.asked.lock().take();
+        match reply {
+            Some(Reply::Signed(reply)) => drop(reply.send(Ok(signature(signed)?))),
+            Some(Reply::Read(reply)) => drop(reply.send(())),
+            None => {}
         }
         Ok(())
     }

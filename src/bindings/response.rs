@@ -1,20 +1,22 @@
 //! `Response` in Python: lazily converted, its body bytes or a stream that is read either way.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::client::Core;
 use super::drive::bridge::Bridge;
+use super::drive::operation::Operation;
 use super::drive::stack;
 use super::error::{raise, raise_with, wrong_value};
 use super::flow::Body;
 use super::headers::Headers;
-use super::pending::{Operation, PendingChunk};
+use super::pending::PendingChunk;
+use super::schema::{self, Judge};
 use crate::clock::Dice;
 use crate::error::{Code, Error};
 use crate::fork::Lock;
@@ -24,14 +26,17 @@ use crate::transport::{Limits, Stream};
 /// An answer. Its text is untrusted: pass it through `botsec.escape` before showing it.
 #[pyclass(frozen, module = "botsec")]
 pub(super) struct Response {
-    pub(super) answer: Answer,
+    pub(super) answer: Box<Answer>,
     pub(super) body: Lock<Body>,
-    content: PyOnceLock<Py<PyBytes>>,
-    headers: PyOnceLock<Py<Headers>>,
+    /// Whether it was read before anybody saw it: then `body` need not be asked.
+    is_whole: bool,
+    // Not pyo3's cells: those let go of the interpreter while they are filled.
+    content: OnceLock<Py<PyBytes>>,
+    headers: OnceLock<Py<Headers>>,
 }
 
 impl Response {
-    pub(super) fn new(mut answer: Answer, make: impl FnOnce(Box<Stream>, Limits) -> Body) -> Self {
+    pub(super) fn new(mut answer: Box<Answer>, make: impl FnOnce(Box<Stream>, Limits) -> Body) -> Self {
         let content = std::mem::replace(&mut answer.content, Content::Read(Bytes::new()));
         let body = match content {
             Content::Read(bytes) => {
@@ -40,11 +45,12 @@ impl Response {
             }
             Content::Stream(stream, limits) => make(stream, limits),
         };
-        Self { answer, body: Lock::new(body), content: PyOnceLock::new(), headers: PyOnceLock::new() }
+        let is_whole = matches!(body, Body::Read);
+        Self { answer, body: Lock::new(body), is_whole, content: OnceLock::new(), headers: OnceLock::new() }
     }
 
     /// A response whose body was read.
-    pub(super) fn whole(answer: Answer) -> Self {
+    pub(super) fn whole(answer: Box<Answer>) -> Self {
         Self::new(answer, |_, _| Body::Ended)
     }
 
@@ -62,6 +68,9 @@ impl Response {
     }
 
     fn bytes(&self) -> PyResult<&Bytes> {
+        if let Some(bytes) = self.answer.bytes().filter(|_| self.is_whole) {
+            return Ok(bytes);
+        }
         match (&*self.body.lock(), self.answer.bytes()) {
             (Body::Read, Some(bytes)) => Ok(bytes),
             (Body::Ended, _) => Err(PyRuntimeError::new_err(
@@ -108,15 +117,21 @@ impl Response {
     /// Header fields, a case-insensitive mapping.
     #[getter]
     fn headers(&self, py: Python<'_>) -> PyResult<Py<Headers>> {
-        let headers = self.headers.get_or_try_init(py, || Py::new(py, Headers(self.answer.headers.clone())))?;
-        Ok(headers.clone_ref(py))
+        if let Some(headers) = self.headers.get() {
+            return Ok(headers.clone_ref(py));
+        }
+        let headers = Py::new(py, Headers(self.answer.headers.clone()))?;
+        Ok(self.headers.get_or_init(|| headers).clone_ref(py))
     }
 
     /// The decoded body.
     #[getter]
     fn content(&self, py: Python<'_>) -> PyResult<Py<PyBytes>> {
-        let bytes = self.bytes()?;
-        Ok(self.content.get_or_init(py, || PyBytes::new(py, bytes).unbind()).clone_ref(py))
+        if let Some(content) = self.content.get() {
+            return Ok(content.clone_ref(py));
+        }
+        let content = PyBytes::new(py, self.bytes()?).unbind();
+        Ok(self.content.get_or_init(|| content).clone_ref(py))
     }
 
     /// The body as text. It is untrusted.
@@ -125,24 +140,31 @@ impl Response {
         Ok(PyString::new(py, &self.decoded()?))
     }
 
-    /// Return the body parsed as JSON.
+    /// Return the body parsed as JSON, or what `schema` makes of it.
+    ///
+    /// Args:
+    ///     schema: A pydantic model or TypeAdapter, a msgspec Struct (each gives its object), a JSON Schema validator, or a
+    ///         callable, which raises or returns False for what it refuses; what else it returns is the result, the
+    ///         parsed body for None and True.
     ///
     /// Raises:
-    ///     ProtocolError: The body is not JSON.
-    fn json(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    ///     ProtocolError: The body is not JSON, or does not fit the schema; the notes say where, without values.
+    #[pyo3(signature = (*, schema=None))]
+    fn json<'py>(&self, py: Python<'py>, schema: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+        let judge = schema.filter(|schema| !schema.is_none()).map(Judge::read).transpose()?;
         let bytes = self.bytes()?;
-        let parse =
-            jiter::PythonParse { allow_inf_nan: false, cache_mode: jiter::StringCacheMode::Keys, ..Default::default() };
-        match parse.python_parse(py, bytes) {
-            Ok(value) => Ok(value.unbind()),
-            Err(_) => {
-                let mut error = Error::new(Code::TransportJson)
-                    .with("reason", "the body is not JSON")
-                    .with("status", self.answer.status.to_string())
-                    .with("body", crate::redact::scrub_bytes_excerpt(bytes, 512));
-                error.name_incident(&mut Dice::roll_new());
-                Err(raise(py, &error))
-            }
+        let refuse = |error: Error| {
+            let mut error = error.with("status", self.answer.status.to_string());
+            error.name_incident(&mut Dice::roll_new());
+            raise(py, &error)
+        };
+        let value = schema::parse(py, bytes).ok_or_else(|| {
+            let error = Error::new(Code::TransportJson).with("reason", "the body is not JSON");
+            refuse(error.with("body", crate::redact::scrub_bytes_excerpt(bytes, 512)))
+        })?;
+        match judge {
+            None => Ok(value),
+            Some(judge) => judge.judge(self.content(py)?.bind(py), &value, Code::TransportSchema)?.map_err(refuse),
         }
     }
 
@@ -201,7 +223,7 @@ impl Response {
     /// Whether the body is a stream that has not ended.
     #[getter]
     fn is_stream(&self) -> bool {
-        matches!(&*self.body.lock(), Body::Sync(..) | Body::Async(..))
+        !self.is_whole && matches!(&*self.body.lock(), Body::Sync(..) | Body::Async(..))
     }
 
     /// Read the next chunk of a stream on this thread, or None at its end.

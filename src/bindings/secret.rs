@@ -11,9 +11,9 @@ use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 use super::drive::bridge::Bridge;
+use super::drive::operation::Operation;
 use super::drive::promise::Promise;
 use super::error::{Raise, internal, wrong_type, wrong_value};
-use super::pending::Operation;
 use super::provider::PyProvider;
 use super::{convert, log, outside};
 use crate::error::{Class, Code, Error};
@@ -148,6 +148,11 @@ impl PySecret {
     /// The callable that brings it and the source to ask it for, if it is due.
     fn _due<'py>(&self, py: Python<'py>, again: bool) -> PyResult<Option<Bound<'py, PyTuple>>> {
         outside::due(py, &self.0, again)
+    }
+
+    /// The callable that brings it and the source to ask it for, for a reading that has begun.
+    fn _call<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        outside::call(py, &self.0)
     }
 
     /// Take in what the callable returned.
@@ -299,7 +304,9 @@ pub(super) fn load_secret(py: Python<'_>, source: &Bound<'_, PyAny>, given: &Bou
         let name = format!("{}:{}", place.scheme, place.path);
         return Ok(PySecret(outside::open(&name, callable.unbind(), outside::terms(wish.terms), bounds)));
     }
-    py.detach(|| secrets::load(&source, wish)).or_raise(py).map(PySecret)
+    let loaded = py.detach(|| secrets::load(&source, wish)).or_raise(py)?;
+    super::news::tell(py);
+    Ok(PySecret(loaded))
 }
 
 /// How often a waiting load looks for signals.
@@ -371,6 +378,8 @@ pub(super) fn stats<'py>(py: Python<'py>, setup: &Setup) -> PyResult<Bound<'py, 
         let about = PyDict::new(py);
         about.set_item("version", secret.version())?;
         about.set_item("fingerprint", secret.fingerprint())?;
+        about.set_item("source", secret.name().split(':').next())?;
+        about.set_item("protection", secret.protection())?;
         about.set_item("rotates", secret.is_moving())?;
         let own = setup.policy.origin().map(|origin| origin.authority().to_owned());
         about.set_item("hosts", secret.hosts().map_or(own.into_iter().collect(), <[String]>::to_vec))?;

@@ -11,9 +11,9 @@ use tokio::runtime::Builder;
 
 use super::convert::{seconds, strings};
 use super::drive::bridge::Bridge;
+use super::drive::operation::Operation;
 use super::drive::promise::Promise;
 use super::error::{Raise, internal, wrong_value};
-use super::pending::Operation;
 use super::{log, store};
 use crate::clock;
 use crate::error::Error;

@@ -2,6 +2,10 @@
 //!
 //! Judges take `now` and `dice` as arguments, so tests fix both.
 
+mod asleep;
+
+pub use asleep::catch_up;
+
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -21,7 +25,7 @@ impl Moment {
     }
 }
 
-/// The monotonic clock, and what tests have moved it on.
+/// The monotonic clock, and by how much it was moved on: by tests, and by [`catch_up`] for time that the machine slept.
 pub fn now() -> Instant {
     let real = Instant::now();
     match MOVED.load(Ordering::Acquire) {
@@ -39,9 +43,9 @@ pub fn wall() -> SystemTime {
     }
 }
 
-/// Nanoseconds that tests have moved the clocks on. The monotonic one never goes back, so they are kept when a test ends.
+/// Nanoseconds that the clocks were moved on. The monotonic one never goes back, so they are kept when a test ends.
 static MOVED: AtomicU64 = AtomicU64::new(0);
-/// Those of them that the wall clock has given up since.
+/// Those of them that the wall clock has given up since, or never needed.
 static WALL_STANDS: AtomicU64 = AtomicU64::new(0);
 /// Tests that have waits skipped.
 static FAKED: AtomicU32 = AtomicU32::new(0);
@@ -74,6 +78,14 @@ pub fn advance(time: Duration) {
 pub fn advance_to(moment: Instant) {
     let ahead = moment.saturating_duration_since(Instant::now());
     MOVED.fetch_max(u64::try_from(ahead.as_nanos()).unwrap_or(u64::MAX).min(MOST), Ordering::AcqRel);
+}
+
+/// Moves the monotonic clock alone on: the wall clock has gone on by itself.
+fn slept(time: Duration) {
+    let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).min(MOST);
+    // The wall clock's part first, so that nobody sees it too far on.
+    WALL_STANDS.fetch_add(nanos, Ordering::AcqRel);
+    advance(Duration::from_nanos(nanos));
 }
 
 /// What an instant of [`now`] is to timers, which know nothing of tests.

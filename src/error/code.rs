@@ -90,6 +90,8 @@ codes! {
     InputParameter, "input.parameter", InputError, INPUT;
     InputBody, "input.body", InputError, INPUT;
     InputUrl, "input.url", InputError, INPUT;
+    InputMessage, "input.message", InputError, INPUT;
+    InputValue, "input.value", InputError, INPUT;
     PolicyInsecureUrl, "policy.insecure_url", InsecureUrlError, REFUSED;
     PolicyRouteNotAllowed, "policy.route_not_allowed", RouteNotAllowedError, REFUSED;
     PolicyHostNotAllowed, "policy.host_not_allowed", HostNotAllowedError, REFUSED;
@@ -116,6 +118,7 @@ codes! {
     TransportTruncated, "transport.truncated", ProtocolError, STRANGE;
     TransportDecoding, "transport.decoding", ProtocolError, STRANGE;
     TransportJson, "transport.json", ProtocolError, STRANGE;
+    TransportSchema, "transport.schema", ProtocolError, STRANGE;
     TransportClosed, "transport.closed", TransportError, UNREACHABLE;
     TransportTooLarge, "transport.too_large", ResponseTooLargeError, STRANGE;
     TransportExpansion, "transport.expansion", ResponseTooLargeError, STRANGE;

@@ -17,6 +17,7 @@ thread_local! {
 }
 
 /// How many forks lie between this process and the one that loaded the library.
+#[inline]
 pub fn epoch() -> u64 {
     EPOCH.load(Ordering::Acquire)
 }
@@ -55,6 +56,7 @@ impl<T> Lock<T> {
     }
 
     /// Waits for the value; never while this thread holds another [`Lock`].
+    #[inline]
     pub fn lock(&self) -> Held<'_, T> {
         let gate = GATE.read().unwrap_or_else(PoisonError::into_inner);
         Held { inner: self.0.lock().unwrap_or_else(PoisonError::into_inner), _gate: gate }

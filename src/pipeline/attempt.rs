@@ -10,7 +10,7 @@ use super::queue::{self, Permit};
 use super::redirect;
 use super::renew::{InUse, Retry};
 use super::response::{Content, Response};
-use super::setup::{Options, Setup, SignRequest, Signers};
+use super::setup::{Options, Outside, Setup, SignRequest};
 use super::verdict::{judge_type, outcome_of, status_error, stopped};
 use super::{Failure, Trace};
 use crate::clock::{self, Dice};
@@ -37,7 +37,7 @@ pub(super) struct Road<'a> {
     pub(super) request: &'a ValidRequest,
     pub(super) auth: &'a [Auth],
     pub(super) options: &'a Options,
-    pub(super) signers: Option<&'a dyn Signers>,
+    pub(super) outside: Option<&'a dyn Outside>,
     /// What stands before the first hop's origin.
     pub(super) gate: &'a Arc<Gate>,
     /// How the call asks for its turn there.
@@ -84,7 +84,7 @@ impl Road<'_> {
         mut attached: Option<InUse>,
         permit: Permit,
         trace: &mut Trace,
-    ) -> Result<Response, Failure> {
+    ) -> Result<Box<Response>, Failure> {
         let (mut permitted, mut permit) = (first, permit);
         loop {
             trace.attempts += 1;
@@ -114,7 +114,7 @@ impl Road<'_> {
                         (permitted, permit) = (turn, place);
                         continue;
                     }
-                    Retry::Answer(response) => return Ok(*response),
+                    Retry::Answer(response) => return Ok(response),
                     Retry::None => {}
                 }
             }
@@ -146,9 +146,9 @@ impl Road<'_> {
     }
 
     /// With `check=False` the last answer is the caller's, whatever it says.
-    fn last(&self, failure: Failure) -> Result<Response, Failure> {
+    fn last(&self, failure: Failure) -> Result<Box<Response>, Failure> {
         match failure.response {
-            Some(response) if !self.options.check => Ok(*response),
+            Some(response) if !self.options.check => Ok(response),
             response => Err(Failure { error: failure.error, response }),
         }
     }
@@ -196,14 +196,16 @@ impl Road<'_> {
                 gate.report_trouble(trouble);
                 permit.fail(trouble);
             })?;
+            let now = clock::now();
             let told = gate.dialect.read(reply.status.as_u16(), &reply.headers, clock::wall());
             if let Some(delay) = reply.delay {
                 permit.delayed(delay);
             }
             if !permit.is_settled() {
-                permit.settle(&gate.lessons(&told), gate.named(self.ask.lane.filter(|_| other.is_none()), &told));
+                let named = gate.named(self.ask.lane.filter(|_| other.is_none()), &told);
+                permit.settle(&gate.lessons(&told), named, now);
             }
-            gate.report(reply.status.as_u16(), &told);
+            gate.report(reply.status.as_u16(), &told, now);
             trace.status = Some(reply.status.as_u16());
             let follow = self.setup.follow_redirects && redirect::is_redirect(reply.status);
             let Some(location) = reply.headers.get(LOCATION).filter(|_| follow) else {
@@ -287,7 +289,7 @@ impl Road<'_> {
     /// Asks a signer outside this crate; never for another origin.
     async fn ask_signer(&self, index: usize, permitted: &mut PermittedRequest, hop: Option<&Hop>) -> Result<(), Error> {
         let own = self.setup.policy.origin() == Some(permitted.origin()) && hop.is_none_or(|hop| hop.same_origin);
-        let Some(signers) = self.signers.filter(|_| own) else { return Ok(()) };
+        let Some(outside) = self.outside.filter(|_| own) else { return Ok(()) };
         let plain = permitted.headers().iter().filter(|(_, value)| !value.is_sensitive());
         let request = SignRequest {
             method: permitted.method().as_str().to_owned(),
@@ -296,7 +298,7 @@ impl Road<'_> {
             content: permitted.bytes().map(<[u8]>::to_vec),
         };
         let end = clock::on_timers(self.deadline).into();
-        let signed = tokio::time::timeout_at(end, signers.sign(index, request)).await;
+        let signed = tokio::time::timeout_at(end, outside.sign(index, request)).await;
         permitted.add_signature(signed.map_err(|_| self.overdue())??)
     }
 
@@ -306,7 +308,7 @@ impl Road<'_> {
         mut answer: Box<Answer>,
         attempts: u32,
         keyed: bool,
-    ) -> Result<Result<Response, (Outcome, Failure)>, Trouble> {
+    ) -> Result<Result<Box<Response>, (Outcome, Failure)>, Trouble> {
         let reply = &mut answer.reply;
         let status = reply.status.as_u16();
         let limits = self.limits();
@@ -336,7 +338,7 @@ impl Road<'_> {
         let outcome = Outcome::Answered { status, retry_after, refused: told.refused, verdict: told.retry };
         let (good, again) = (good && !told.refused, again || told.refused);
         let reason = reply.reason.or_else(|| reply.status.canonical_reason().map(str::to_owned)).unwrap_or_default();
-        let response = Response {
+        let response = Box::new(Response {
             status,
             reason,
             headers: reply.headers,
@@ -348,7 +350,7 @@ impl Road<'_> {
             attempts,
             quota: told.quotas.into_iter().next(),
             limited,
-        };
+        });
         if good || !(self.options.check || again) {
             return Ok(Ok(response));
         }
@@ -357,7 +359,7 @@ impl Road<'_> {
             error = error.with("migrate_to_chat_id", chat.to_string());
             error = error.hint("the group became a supergroup; send to `migrate_to_chat_id` from now on");
         }
-        Ok(Err((outcome, Failure { error, response: Some(Box::new(response)) })))
+        Ok(Err((outcome, Failure { error, response: Some(response) })))
     }
 }
 

@@ -7,11 +7,12 @@ use crate::clock;
 use crate::fork::Lock;
 use crate::throttle::{Limit, Shared};
 
-/// Limits of all requests, and of each lane whose name begins so.
+/// Limits of all requests, of each lane whose name begins so, and those that a store keeps for so many processes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Limits {
     pub(super) all: Vec<Limit>,
     pub(super) lanes: Vec<(&'static str, Limit)>,
+    pub(super) leased: Option<(Vec<Limit>, u32)>,
 }
 
 /// Limits that a line keeps; dropped, they are released.
@@ -24,6 +25,9 @@ pub(super) struct Claim {
 impl Claim {
     fn new(line: Arc<Shared>, limits: Limits) -> Self {
         line.claim(&limits.all, &limits.lanes, clock::now());
+        if let Some((leased, processes)) = &limits.leased {
+            line.lease(leased, *processes);
+        }
         Self { line, limits }
     }
 }
@@ -31,6 +35,9 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         self.line.release(&self.limits.all, &self.limits.lanes, clock::now());
+        if let Some((leased, _)) = &self.limits.leased {
+            self.line.release_lease(leased, clock::now());
+        }
     }
 }
 
@@ -46,6 +53,8 @@ pub struct Front {
 
 impl Front {
     pub(super) fn new(line: Arc<Shared>, remote: Option<Arc<Remote>>, limits: Limits) -> Self {
+        // From here on it counts what the machine sleeps.
+        clock::catch_up();
         let claim = Lock::new(Some(Arc::new(Claim::new(line.clone(), limits))));
         Self { line, remote, claim }
     }

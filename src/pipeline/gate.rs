@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use memchr::memmem;
 
@@ -100,11 +100,13 @@ impl Gate {
         } else if self.dialect.guesses() && !told.refused {
             self.front.line.refusals().calm(clock::now());
         }
-        self.front.line.learn(lane, told.quotas.get(known..).unwrap_or_default(), clock::now());
+        if let Some(new @ [_, ..]) = told.quotas.get(known..) {
+            self.front.line.learn(lane, new, clock::now());
+        }
     }
 
     /// The host's health, as an answer shows it.
-    pub(super) fn report(&self, status: u16, told: &Told) {
+    pub(super) fn report(&self, status: u16, told: &Told, now: Instant) {
         let health = match status {
             _ if told.crowded => Health::Crowded,
             // A word on the pace is none on the number; where a known API is silent, its body or its documents tell.
@@ -116,9 +118,9 @@ impl Gate {
             500..=599 => Health::Failed,
             _ => Health::Good,
         };
-        self.host.report(health, clock::now());
+        self.host.report(health, now);
         if self.dialect.counts_as_invalid(status, told) {
-            self.host.invalid().count(clock::now());
+            self.host.invalid().count(now);
         }
     }
 

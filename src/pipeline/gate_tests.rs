@@ -33,7 +33,7 @@ fn fields(lines: &[(&str, &str)]) -> HeaderMap {
 
 fn told(gate: &Gate, status: u16, lines: &[(&str, &str)], body: &str) -> Told {
     let mut told = gate.dialect.read(status, &fields(lines), SystemTime::now());
-    gate.report(status, &told);
+    gate.report(status, &told, clock::now());
     gate.dialect.conclude(&mut told, status, Some(body.as_bytes()));
     told
 }

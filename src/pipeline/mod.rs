@@ -20,7 +20,7 @@ pub use claim::Front;
 pub use gate::Gate;
 pub use limiter::{Limiter, Place};
 pub use response::{Content, Response};
-pub use setup::{Call, Options, Setup, SignRequest, Signers, ThrottleSetup, Times};
+pub use setup::{Call, Options, Outside, Setup, SignRequest, ThrottleSetup, Times};
 pub use store::{Remote, Store};
 pub use verdict::status_error;
 
@@ -40,8 +40,8 @@ use crate::validate::{Target, ValidRequest};
 
 /// How a call ended, and the one event that tells of it.
 pub struct Outcome {
-    /// The response, or why there is none.
-    pub result: Result<Response, Failure>,
+    /// The response, or why there is none. In a box, for it is handed through many layers.
+    pub result: Result<Box<Response>, Failure>,
     /// The event; whoever drives the call emits it once.
     pub event: Event,
 }
@@ -75,6 +75,8 @@ pub(crate) struct Trace {
     renewed: bool,
     store: Option<String>,
     circuit: Option<Circuit>,
+    /// When its last answer was read.
+    ended: Option<Instant>,
 }
 
 impl Trace {
@@ -96,6 +98,7 @@ impl Trace {
             renewed: false,
             store: None,
             circuit: None,
+            ended: None,
         }
     }
 
@@ -106,7 +109,7 @@ impl Trace {
             route: self.label.clone(),
             status: self.status,
             code: error.map(|error| error.code().as_str()),
-            elapsed: clock::now().duration_since(self.started),
+            elapsed: self.ended.unwrap_or_else(clock::now).duration_since(self.started),
             queued: self.queued,
             attempts: self.attempts,
             redirects: self.redirects,
@@ -131,11 +134,16 @@ pub async fn send(setup: &Setup, transport: &Transport, call: Box<Call>) -> Outc
     Outcome { result, event }
 }
 
-async fn walk(setup: &Setup, transport: &Transport, call: Box<Call>, trace: &mut Trace) -> Result<Response, Failure> {
+async fn walk(
+    setup: &Setup,
+    transport: &Transport,
+    call: Box<Call>,
+    trace: &mut Trace,
+) -> Result<Box<Response>, Failure> {
     if setup.is_closed() {
         return Err(Error::new(Code::UsageClosed).saying("The client is closed.").into());
     }
-    let Call { request, options, signers } = *call;
+    let Call { request, options, outside } = *call;
     let request = ValidRequest::parse(request)?;
     let auth = match &options.auth {
         Some(auth) => {
@@ -145,7 +153,8 @@ async fn walk(setup: &Setup, transport: &Transport, call: Box<Call>, trace: &mut
         None => setup.auth.as_slice(),
     };
     if !renew::serve(&request, auth) {
-        Box::pin(read_secrets(setup, &request, auth, options.timeout.unwrap_or(setup.times.total))).await?;
+        let longest = options.timeout.unwrap_or(setup.times.total);
+        Box::pin(read_secrets(setup, &request, auth, outside.as_deref(), longest)).await?;
     }
     // Judged before it queues: what is not allowed shall not wait.
     let attached = renew::in_use(auth);
@@ -159,34 +168,41 @@ async fn walk(setup: &Setup, transport: &Transport, call: Box<Call>, trace: &mut
         priority: options.priority,
         patience: setup.rules.max_retry_after,
     };
-    let circuit = || Some(gate.host.circuit(clock::now()));
+    let circuit = |now: Instant| Some(gate.host.circuit(now));
     gate.judge()?;
     let permit = queue::acquire(&gate.front, &ask, setup.throttle.max_wait, &mut trace.queued).await;
     trace.store = gate.front.remote.as_ref().and_then(|remote| remote.news());
-    let permit = permit.inspect_err(|_| trace.circuit = circuit())?;
-    let begun = clock::now();
+    let permit = permit.inspect_err(|_| trace.circuit = circuit(clock::now()))?;
+    let begun = permit.at();
     let road = attempt::Road {
         setup,
         transport,
         request: &request,
         auth,
         options: &options,
-        signers: signers.as_deref(),
+        outside: outside.as_deref(),
         gate: &gate,
         ask: &ask,
         begun,
         deadline: begun + options.timeout.unwrap_or(setup.times.total),
     };
     let result = road.attempts(permitted, attached, permit, trace).await;
-    trace.circuit = circuit();
+    let ended = clock::now();
+    (trace.circuit, trace.ended) = (circuit(ended), Some(ended));
     result
 }
 
 /// Has the call's secrets read, unless it is refused without them.
-async fn read_secrets(setup: &Setup, request: &ValidRequest, auth: &[Auth], longest: Duration) -> Result<(), Error> {
+async fn read_secrets(
+    setup: &Setup,
+    request: &ValidRequest,
+    auth: &[Auth],
+    outside: Option<&dyn Outside>,
+    longest: Duration,
+) -> Result<(), Error> {
     match setup.policy.permit(request, auth, &setup.defaults) {
         Err(error) if !renew::lacks_value(&error) => Err(error),
-        _ => renew::ready(request, auth, longest).await,
+        _ => renew::ready(request, auth, outside, longest).await,
     }
 }
 

@@ -19,14 +19,21 @@ use crate::transport::{Reached, Trouble};
 pub(super) struct Permit {
     bucket: Arc<Shared>,
     grant: Option<Grant>,
+    /// When it was granted.
+    at: Instant,
     sent: bool,
     /// Whether it reached the server, as far as can be told.
     arrived: bool,
 }
 
 impl Permit {
-    fn new(bucket: Arc<Shared>, grant: Grant) -> Self {
-        Self { bucket, grant: Some(grant), sent: false, arrived: false }
+    fn new(bucket: Arc<Shared>, grant: Grant, at: Instant) -> Self {
+        Self { bucket, grant: Some(grant), at, sent: false, arrived: false }
+    }
+
+    /// When it was granted.
+    pub(super) fn at(&self) -> Instant {
+        self.at
     }
 
     /// Something of the request reached the server, though it is sent again.
@@ -47,11 +54,11 @@ impl Permit {
     }
 
     /// Tells the bucket what the answer's headers say, and which bucket they name.
-    pub(super) fn settle(&mut self, quotas: &[Quota], named: Option<(Lane<'_>, String)>) {
+    pub(super) fn settle(&mut self, quotas: &[Quota], named: Option<(Lane<'_>, String)>, now: Instant) {
         let Some(grant) = self.grant.take() else { return };
         match named {
-            None => self.bucket.settle(grant, quotas, clock::now()),
-            Some((lane, name)) => self.bucket.settle_named(grant, quotas, lane, &name, clock::now()),
+            None => self.bucket.settle(grant, quotas, now),
+            Some((lane, name)) => self.bucket.settle_named(grant, quotas, lane, &name, now),
         }
     }
 
@@ -92,6 +99,9 @@ impl Drop for Permit {
 /// How often somebody behind others looks; it is woken when its turn has come.
 const BEHIND: Duration = Duration::from_secs(1);
 
+/// Longest sleep at a stretch: timers stand still while the machine sleeps, so it is looked whether it did.
+const STRETCH: Duration = Duration::from_secs(5);
+
 /// A grant already, or a place in the line.
 pub(super) enum Entry {
     Granted(Permit),
@@ -126,9 +136,14 @@ impl Drop for Seat {
 /// `ThrottledError` with `retry_after` at once when the wait would be longer than `max_wait` or the queue is full.
 pub(super) fn join(front: &Front, ask: &Ask<'_>, max_wait: Duration) -> Result<Entry, Error> {
     let Front { line: bucket, remote, .. } = front;
-    let joined = clock::now();
-    if let Some(grant) = bucket.try_acquire(ask, joined) {
-        return Ok(Entry::Granted(Permit::new(bucket.clone(), grant)));
+    let mut joined = clock::now();
+    let mut grant = bucket.try_acquire(ask, joined);
+    if grant.is_none() && clock::catch_up() {
+        joined = clock::now();
+        grant = bucket.try_acquire(ask, joined);
+    }
+    if let Some(grant) = grant {
+        return Ok(Entry::Granted(Permit::new(bucket.clone(), grant, joined)));
     }
     let ticket = bucket.join(ask, joined, max_wait).map_err(|refusal| refuse(&refusal))?;
     let (bucket, remote) = (bucket.clone(), remote.clone());
@@ -169,6 +184,7 @@ impl Entry {
 impl Seat {
     async fn wait(&mut self) -> Result<Permit, Error> {
         loop {
+            clock::catch_up();
             let decision = poll_once(self).await;
             let left = self.max_wait.saturating_sub(clock::now().duration_since(self.joined));
             if let (Decision::Wait(_), Some(remote)) = (&decision, &self.remote)
@@ -179,12 +195,12 @@ impl Seat {
             match decision {
                 Decision::Grant(grant) => {
                     self.taken = true;
-                    return Ok(Permit::new(self.bucket.clone(), grant));
+                    return Ok(Permit::new(self.bucket.clone(), grant, clock::now()));
                 }
                 Decision::Refuse(refusal) => return Err(refuse(&refusal)),
                 Decision::Wait(wait) if wait > left => return Err(refuse(&Refusal::TooLong(wait))),
                 Decision::Wait(wait) if clock::is_faked() => skip::until(clock::now() + wait).await,
-                Decision::Wait(wait) => sleep_or_woken(wait).await,
+                Decision::Wait(wait) => sleep_or_woken(wait.min(STRETCH)).await,
                 // Not what a test's clock skips: what ends these is an event.
                 Decision::Ask(wait) if !left.is_zero() => sleep_or_woken(wait.min(BEHIND)).await,
                 Decision::Behind | Decision::Ask(_) if left.is_zero() => {
@@ -206,7 +222,13 @@ pub(super) async fn nap(wait: Duration) {
     if clock::is_faked() {
         return skip::until(clock::now() + wait).await;
     }
-    tokio::time::sleep(wait).await;
+    let end = clock::now() + wait;
+    while let left = end.saturating_duration_since(clock::now())
+        && !left.is_zero()
+    {
+        tokio::time::sleep(left.min(STRETCH)).await;
+        clock::catch_up();
+    }
 }
 
 /// Ends after `wait`, or earlier when this task is woken: the bucket does that when its turn or its wait changed.

@@ -7,6 +7,7 @@ use super::Trace;
 use super::attempt::Road;
 use super::queue::Permit;
 use super::response::Response;
+use super::setup::Outside;
 use crate::clock;
 use crate::error::{Class, Code, Error};
 use crate::policy::PermittedRequest;
@@ -34,9 +35,22 @@ pub(super) fn lacks_value(error: &Error) -> bool {
 ///
 /// # Errors
 /// As [`Secret::ready`], and `SecretAccessError` when that takes longer than the call may.
-pub(super) async fn ready(request: &ValidRequest, auth: &[Auth], longest: Duration) -> Result<(), Error> {
+pub(super) async fn ready(
+    request: &ValidRequest,
+    auth: &[Auth],
+    outside: Option<&dyn Outside>,
+    longest: Duration,
+) -> Result<(), Error> {
     for secret in moving(request, auth) {
-        let read = tokio::time::timeout(longest, secret.ready()).await;
+        let reading = async {
+            if let Some(outside) = outside.filter(|_| secret.is_outside())
+                && let Some(_reading) = secret.claim_reading()
+            {
+                outside.read(secret).await;
+            }
+            secret.ready().await
+        };
+        let read = tokio::time::timeout(longest, reading).await;
         let late = || Error::new(Code::SecretAccess).with("reason", "its source did not answer in time");
         read.unwrap_or_else(|_| Err(late())).map_err(|error| error.with("secret", secret.name()))?;
     }
@@ -90,7 +104,12 @@ impl Road<'_> {
     pub(super) async fn renew(&self, used: &InUse, trace: &mut Trace) -> Retry {
         let (secret, version) = used;
         let end = clock::on_timers(self.deadline).into();
-        match tokio::time::timeout_at(end, secret.renewed(version.fingerprint())).await {
+        let ask = async || {
+            if let Some(outside) = self.outside {
+                outside.read(secret).await;
+            }
+        };
+        match tokio::time::timeout_at(end, secret.renewed_by(version.fingerprint(), ask)).await {
             Ok(Ok(Renewed::Changed)) => match self.another_turn(Duration::ZERO, trace).await {
                 Ok((permitted, permit)) => Retry::Turn(permitted, permit),
                 Err(_) => Retry::None,
@@ -103,7 +122,7 @@ impl Road<'_> {
                     };
                     let auth: Vec<Auth> = self.auth.iter().map(swap).collect();
                     let road = Road { auth: &auth, ..*self };
-                    road.once(trace).await.map_or(Retry::None, |response| Retry::Answer(Box::new(response)))
+                    road.once(trace).await.map_or(Retry::None, Retry::Answer)
                 }
                 _ => Retry::None,
             },
@@ -112,7 +131,7 @@ impl Road<'_> {
     }
 
     /// One more attempt; `None` unless it brings an answer.
-    async fn once(&self, trace: &mut Trace) -> Option<Response> {
+    async fn once(&self, trace: &mut Trace) -> Option<Box<Response>> {
         let (permitted, mut permit) = self.another_turn(Duration::ZERO, trace).await.ok()?;
         trace.attempts += 1;
         let answer = self.exchange(permitted, &mut permit, trace).await.ok()?;

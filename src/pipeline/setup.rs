@@ -89,7 +89,7 @@ impl ThrottleSetup {
         };
         // Limits that a store keeps are not those of this process: the two never share a line.
         let line = Registry::get_or_create(&format!("{name}|{}", store.name()), self.max_queue, host);
-        line.lease(limits, self.processes);
+        others.leased = Some((limits.to_vec(), self.processes));
         Front::new(line, Some(Arc::new(Remote::new(store, bucket))), others)
     }
 }
@@ -184,7 +184,7 @@ impl Setup {
         let limits: &[Limit] = if own || self.policy.origin().is_none() { &throttle.limits } else { &[] };
         let dialect = throttle.dialect.filter(|_| own).unwrap_or_else(|| Dialect::of(&origin.host_text()));
         let (common, others) = if throttle.per_route {
-            (&[][..], Limits { all: Vec::new(), lanes: limits.iter().map(|limit| ("", *limit)).collect() })
+            (&[][..], Limits { lanes: limits.iter().map(|limit| ("", *limit)).collect(), ..Limits::default() })
         } else {
             (limits, gate::documented(dialect))
         };
@@ -230,7 +230,7 @@ pub struct Call {
     /// How.
     pub options: Options,
     /// Who runs the signers that live outside this crate.
-    pub signers: Option<Arc<dyn Signers>>,
+    pub outside: Option<Arc<dyn Outside>>,
 }
 
 /// What one call decides for itself.
@@ -267,8 +267,11 @@ pub struct SignRequest {
     pub content: Option<Vec<u8>>,
 }
 
-/// Runs signers that live outside this crate.
-pub trait Signers: Send + Sync {
+/// Runs what lives outside this crate: signers, and the callables that bring secrets.
+pub trait Outside: Send + Sync {
+    /// Has a secret read that only its owner outside can read, and ends when [`Secret::finish`] has said how that ended.
+    fn read(&self, secret: &Secret) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
     /// Header fields that prove the request.
     fn sign(
         &self,

@@ -59,14 +59,15 @@ impl Remote {
     /// # Errors
     /// `ThrottledError` when the store has no place within `longest`, or does not answer and requests are refused then.
     pub(super) async fn ask(&self, line: &Arc<Shared>, ticket: &Ticket, longest: Duration) -> Result<bool, Error> {
-        let Some(want) = line.wants(ticket, longest, clock::now()) else { return Ok(false) };
+        let asked = clock::now();
+        let Some(want) = line.wants(ticket, longest, asked) else { return Ok(false) };
         let asking = Asking(line);
         let answer = self.store.reserve(&self.bucket, want).await;
         std::mem::forget(asking);
         let now = clock::now();
         match (answer, self.store.on_failure()) {
             (Ok(answer), _) => {
-                line.answered(&answer, now);
+                line.answered(&answer, asked, now);
                 if let Places::Later(wait) = answer.places {
                     return Err(queue::refuse(&Refusal::TooLong(wait)));
                 }

@@ -136,7 +136,7 @@ impl Policy {
         let added = bound.iter().filter_map(|auth| auth.query());
         write_query(&mut target, own_query, request.query(), added)?;
 
-        let mut headers = defaults.clone();
+        let mut headers = copy(defaults, request.headers().len() + request.hidden_headers().len() + bound.len());
         replace(&mut headers, request.headers());
         attach(&mut headers, request, &bound)?;
         let payload = payload(request.body(), request.method(), &mut headers)?;
@@ -290,6 +290,18 @@ impl Policy {
                 .hint("name the host in secret(…, hosts=[…]) if it may see this secret")),
         }
     }
+}
+
+/// The client's header fields, with room for `more` and for what the transport adds: a clone has none, and the first field
+/// that is added to it moves the whole map.
+fn copy(defaults: &HeaderMap, more: usize) -> HeaderMap {
+    /// Host, and a Content-Length of 0.
+    const ADDED: usize = 2;
+    let mut headers = HeaderMap::with_capacity(defaults.len() + more + ADDED);
+    for (name, value) in defaults {
+        headers.append(name.clone(), value.clone());
+    }
+    headers
 }
 
 /// What the call says replaces what the client says, field by field; a field the call repeats stays repeated.

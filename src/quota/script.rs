@@ -2,9 +2,10 @@
 //!
 //! A bucket is a hash: `b` is the time until which nothing leaves. By each limit's period it has the time at which a bucket
 //! without credit would let the next request leave (GCRA); under `m` and the period the most credit that was held of late, and
-//! under `u` and the period until when that counts: as `throttle` does it in one process. All in microseconds, which stay below
-//! 2^53. A sorted set beside it holds the processes that asked within the last minute, another the lanes that a 429 stopped and
-//! until when.
+//! under `u` and the period until when that counts; under `p` and the period by how much the pace was put off of late, and under
+//! `v` and the period until when that holds: as `throttle` does it in one process. All in microseconds, which stay below 2^53.
+//! A sorted set beside it holds the processes that asked within the last minute, another the lanes that a 429 stopped and until
+//! when.
 
 use std::time::Duration;
 
@@ -29,7 +30,8 @@ local function limits(from)
 end
 ";
 
-/// `KEYS` bucket, processes, lanes; `ARGV` process, places, those that are needed, longest wait for them, debt, then the limits.
+/// `KEYS` bucket, processes, lanes; `ARGV` process, places, those that are needed, longest wait for them, debt, by how much a
+/// request left late, then the limits.
 ///
 /// Places are handed out in the order of the questions, one behind the other: who asks gets the next ones that are free, however
 /// far ahead, so that no process starves and all of them do not wake at once. Whoever cannot wait for them takes none: a place
@@ -45,10 +47,18 @@ for i = 2, #stopped, 2 do stopped[i] = string.format('%.0f', tonumber(stopped[i]
 local blocked = tonumber(redis.call('HGET', KEYS[1], 'b') or '0')
 if blocked > now then return {0, blocked - now, 0, seen, 'blocked', stopped} end
 local want, need, longest, debt = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local all = limits(6)
+local late, all = tonumber(ARGV[6]), limits(7)
 local first = now
 for _, limit in ipairs(all) do
   local due = tonumber(redis.call('HGET', KEYS[1], limit.name) or '0')
+  if late > 4000 then
+    local before = 0
+    if tonumber(redis.call('HGET', KEYS[1], 'v' .. limit.name) or '0') > now then
+      before = tonumber(redis.call('HGET', KEYS[1], 'p' .. limit.name) or '0')
+    end
+    limit.put_off = math.max(before, math.min(late, limit.period) - 4000)
+    due = due + math.max(limit.put_off - before, 0)
+  end
   due = math.min(math.max(due, now), now + limit.period * (seen + 2) + limit.credit)
   limit.due = due + math.min(debt * limit.spacing, limit.period)
   first = math.ceil(math.max(first, limit.due - limit.credit))
@@ -72,6 +82,11 @@ for _, limit in ipairs(all) do
   farthest = math.max(farthest, due, limit.counts)
   ends = string.format('%.0f', due)
   redis.call('HSET', KEYS[1], limit.name, ends)
+  if limit.put_off then
+    redis.call('HSET', KEYS[1], 'p' .. limit.name, string.format('%.0f', limit.put_off))
+    redis.call('HSET', KEYS[1], 'v' .. limit.name, string.format('%.0f', now + limit.period))
+    farthest = math.max(farthest, now + limit.period)
+  end
   local free = math.max(limit.free, limit.credit + limit.step - (due - last))
   if free > 4000 then
     local counts = last + limit.period + 50000
@@ -152,6 +167,7 @@ impl Scripts {
         let mut call = self.reserve.prepare_invoke();
         call.key(key(bucket)).key(format!("{}:processes", key(bucket))).key(lanes(bucket));
         call.arg(process).arg(want.slots).arg(want.need).arg(micros(want.longest)).arg(format!("{:.3}", want.debt));
+        call.arg(micros(want.late));
         add_limits(&mut call, &want.paces);
         call
     }

@@ -11,7 +11,7 @@ use std::ops::Range;
 use super::views;
 
 /// Shortest pattern: masking shorter ones would destroy texts and tell the value by its position.
-pub(super) const MIN_LENGTH: usize = 8;
+pub(super) const MIN_LENGTH: usize = crate::secret::SEARCHED_FROM;
 /// Longest pattern; a longer form becomes several. Bounds the bytes hashed per place, whatever a hostile text repeats.
 pub(super) const MAX_LENGTH: usize = 64;
 /// Most patterns held: about 15 MiB. A usual secret has ten.

@@ -97,6 +97,42 @@ fn attempts_bodies_and_budgets_end() {
     assert_eq!(sent, 35);
 }
 
+/// The requests that so many calls in a row make when each attempt ends like this.
+fn sent(calls: usize, outcome: &Outcome, budget: &mut Budget, dice: &mut Dice) -> usize {
+    let mut sent = 0;
+    for _ in 0..calls {
+        for number in 1.. {
+            sent += 1;
+            let attempt = Attempt { number, ..attempt(&Method::GET) };
+            if !again(&Rules::default().decide(&attempt, outcome, budget, dice)) {
+                break;
+            }
+        }
+    }
+    sent
+}
+
+#[test]
+fn a_host_that_always_fails_gets_no_more_requests_than_calls_once_the_first_tokens_are_used() {
+    let (refused, asked) = (judged(429, true, None), answered(429, Some(1)));
+    for (outcome, first, later) in [
+        (answered(503, None), 35, 10),
+        (answered(503, Some(1)), 35, 10),
+        (Outcome::TimedOut, 35, 10),
+        (Outcome::Broken, 35, 10),
+        (Outcome::NeverSent, 35, 10),
+        (refused, 100, 28),
+        (asked, 100, 28),
+    ] {
+        let (mut budget, mut dice) = (Budget::default(), Dice::fixed(7));
+        assert_eq!(sent(400, &outcome, &mut budget, &mut dice), 400 + first, "{outcome:?}");
+        assert_eq!(sent(1600, &outcome, &mut budget, &mut dice), 1600, "{outcome:?}");
+        // Successes fill it again: 14 for a failure, 5 for a refusal.
+        (0..140).for_each(|_| budget.succeed());
+        assert_eq!(sent(100, &outcome, &mut budget, &mut dice), 100 + later, "{outcome:?}");
+    }
+}
+
 /// The largest distance between the draws' distribution and the uniform one on `[0, most]`.
 fn distance(mut draws: Vec<f64>, most: f64) -> f64 {
     draws.sort_by(f64::total_cmp);

@@ -113,6 +113,11 @@ impl Life {
         self.value.as_ref().filter(|_| self.ends.is_some_and(|ends| now < ends))
     }
 
+    /// Whether this is another value than the last one.
+    pub(super) fn is_new(&self, version: &Version) -> bool {
+        self.value.as_ref().is_none_or(|old| old.fingerprint() != version.fingerprint())
+    }
+
     pub(super) fn look(&self, now: Instant) -> Look {
         let early = self.retry.is_some_and(|at| now < at);
         match self.serving(now) {
@@ -179,8 +184,8 @@ impl Life {
                 let ttl = lifetime.map_or(self.terms.ttl, |lifetime| lifetime.min(self.terms.ttl));
                 self.serve(ttl, lifetime, now);
                 self.due = now.checked_add(ttl.mul_f64(0.8 + 0.2 * dice.fraction()));
-                let old = self.value.as_ref();
-                if old.is_none_or(|old| old.fingerprint() != version.fingerprint()) {
+                if self.is_new(&version) {
+                    let old = self.value.as_ref();
                     news = old
                         .map(|old| Happened::Rotated { old: old.shown().to_owned(), new: version.shown().to_owned() });
                     self.value = Some(Arc::new(version));

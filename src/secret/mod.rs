@@ -9,8 +9,9 @@ mod version;
 
 pub use life::{Fault, Found, Terms};
 pub use news::{Happened, News};
+pub use reading::Reading;
 pub use text::{Form, Piece, Text};
-pub use version::Version;
+pub use version::{SEARCHED_FROM, Version};
 
 use std::fmt;
 use std::pin::Pin;
@@ -70,6 +71,11 @@ pub trait Renew: Send + Sync {
         false
     }
 
+    /// Whether it is read outside this crate, by whoever makes a call: then `start` is not asked where that can be had.
+    fn is_outside(&self) -> bool {
+        false
+    }
+
     /// Asks for the value before the current one; `None` where the source keeps none.
     fn previous(&self) -> Option<Previous> {
         None
@@ -120,6 +126,16 @@ impl Secret {
     /// Wraps a value that stays. `name` is its source as written (`env:MY_KEY`); `fingerprint` names it in logs and bucket keys.
     pub fn new(name: impl Into<String>, value: SecretString, fingerprint: String) -> Self {
         Self::fixed(name, Version::new(value, None, fingerprint))
+    }
+
+    /// Wraps a version that stays; whoever hears of news is told of one that is short.
+    pub fn loaded(name: impl Into<String>, version: Version) -> Self {
+        let short = version.is_short();
+        let secret = Self::fixed(name, version);
+        if short {
+            news::leave(News { id: secret.id(), name: secret.name().to_owned(), happened: Happened::Short });
+        }
+        secret
     }
 
     /// Wraps a version that stays.
@@ -243,6 +259,11 @@ impl Secret {
                 }
             }
         }
+    }
+
+    /// Whether its value comes from outside this crate.
+    pub fn is_outside(&self) -> bool {
+        matches!(&self.0.held, Held::Moving(moving) if moving.renew.is_outside())
     }
 
     /// Whether its value may change.

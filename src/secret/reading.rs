@@ -6,10 +6,30 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::life::{Fault, Found, Life, Look};
-use super::{Held, Moving, News, Renewed, Secret, news};
+use super::{Happened, Held, Moving, News, Renewed, Secret, news};
 use crate::clock::{self, Dice};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::fork::epoch;
+
+/// A reading by somebody outside this crate. When it is dropped before [`Secret::finish`] was called, it broke off.
+pub struct Reading<'a> {
+    secret: &'a Secret,
+    before: u64,
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        let Held::Moving(moving) = &self.secret.0.held else { return };
+        let open = {
+            let life = moving.life.lock();
+            life.is_reading() && life.readings() == self.before
+        };
+        if open {
+            let error = Error::new(Code::SecretAccess).with("reason", "its reading broke off");
+            self.secret.finish(Err(Fault { error, passing: true }));
+        }
+    }
+}
 
 impl Secret {
     /// Ends once a value can be used: at once where one serves, which may start a reading in the background.
@@ -62,6 +82,7 @@ impl Secret {
             let mut life = moving.life.lock();
             match life.look(clock::now()) {
                 Look::Use => (true, false),
+                Look::Renew if moving.renew.is_outside() => (true, false),
                 Look::Renew => {
                     life.enter(epoch());
                     (true, life.begin())
@@ -80,6 +101,19 @@ impl Secret {
     /// # Errors
     /// What its source said.
     pub async fn renewed(&self, refused: &str) -> Result<Renewed, Error> {
+        let begin = async || {
+            if let Held::Moving(moving) = &self.0.held {
+                self.begin(moving);
+            }
+        };
+        self.renewed_by(refused, begin).await
+    }
+
+    /// As [`Secret::renewed`]; `outside` has it read where it [is read outside](Secret::is_outside).
+    ///
+    /// # Errors
+    /// What its source said.
+    pub async fn renewed_by(&self, refused: &str, outside: impl AsyncFnOnce()) -> Result<Renewed, Error> {
         let Held::Moving(moving) = &self.0.held else { return Ok(Renewed::TooSoon) };
         let changed = |life: &Life| life.serving(clock::now()).map(|version| version.fingerprint() != refused);
         let (begins, before) = {
@@ -91,7 +125,10 @@ impl Secret {
             let Some(begins) = life.force(clock::now()) else { return Ok(Renewed::TooSoon) };
             (begins, life.readings())
         };
-        if begins {
+        if begins && moving.renew.is_outside() {
+            let _reading = Reading { secret: self, before };
+            outside().await;
+        } else if begins {
             self.begin(moving);
         }
         self.read_after(moving, before).await;
@@ -173,15 +210,26 @@ impl Secret {
         due && life.begin()
     }
 
+    /// Becomes the reader as [`Secret::claim`] does; nobody waits for ever if the reader goes away.
+    pub fn claim_reading(&self) -> Option<Reading<'_>> {
+        let Held::Moving(moving) = &self.0.held else { return None };
+        let mut life = moving.life.lock();
+        life.enter(epoch());
+        let due = matches!(life.look(clock::now()), Look::Load | Look::Renew);
+        (due && life.begin()).then(|| Reading { secret: self, before: life.readings() })
+    }
+
     /// Says how a reading ended, and wakes whoever waits for it. How long until the next is due by itself.
     pub fn finish(&self, result: Result<Found, Fault>) -> Option<Duration> {
         let Held::Moving(moving) = &self.0.held else { return None };
-        let ((wakers, happened), next) = {
+        let ((wakers, happened), next, short) = {
             let mut life = moving.life.lock();
             let now = clock::now();
-            (life.finish(result, now, &mut Dice::roll_new()), life.next(now))
+            let short = result.as_ref().is_ok_and(|found| found.version.is_short() && life.is_new(&found.version));
+            let happened = life.finish(result, now, &mut Dice::roll_new());
+            (happened, life.next(now), short)
         };
-        if let Some(happened) = happened {
+        for happened in happened.into_iter().chain(short.then_some(Happened::Short)) {
             news::leave(News { id: self.id(), name: self.name().to_owned(), happened });
         }
         wakers.into_iter().for_each(Waker::wake);

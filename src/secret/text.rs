@@ -60,6 +60,21 @@ impl Text {
         self.secrets().next().is_some()
     }
 
+    /// The bytes with asterisks where secrets stand, as secrets print: for whoever looks at a body before it is sent.
+    pub fn masked(&self) -> Bytes {
+        if let [Piece::Plain(bytes)] = self.0.as_slice() {
+            return bytes.clone();
+        }
+        let mut out = BytesMut::new();
+        for piece in &self.0 {
+            match piece {
+                Piece::Plain(bytes) => out.put_slice(bytes),
+                Piece::Hidden(..) => out.put_slice(b"**********"),
+            }
+        }
+        out.freeze()
+    }
+
     /// The bytes to send. Only what attaches secrets to a judged hop calls this.
     ///
     /// # Errors
@@ -122,6 +137,7 @@ mod tests {
         let mut text = Text::plain("x=");
         text.push(Piece::Hidden(secret.clone(), Form::Percent));
         assert_eq!(text.reveal().unwrap(), "x=a%22b%20c%0A%2F%C3%A9");
+        assert_eq!(text.masked(), "x=**********");
         assert_eq!(Text::hidden(secret.clone(), Form::Json).reveal().unwrap(), "a\\\"b c\\u000A/é");
         assert_eq!(format!("{:?}", Text::hidden(secret, Form::Raw)), "Text(**********)");
     }

@@ -14,6 +14,9 @@ pub struct Version {
     value: Kept,
 }
 
+/// Values from this many bytes on are searched for in texts; masking shorter ones would destroy the texts.
+pub const SEARCHED_FROM: usize = 8;
+
 /// Where the value is.
 enum Kept {
     /// On a page of its own that is neither swapped nor dumped.
@@ -36,6 +39,11 @@ impl Version {
             Kept::Page(_) => "kept",
             Kept::Heap(_) => "heap",
         }
+    }
+
+    /// Whether the value is too short to be searched for in texts.
+    pub fn is_short(&self) -> bool {
+        self.trim().len() < SEARCHED_FROM
     }
 
     /// The version's name at its source, where it has one.

@@ -179,11 +179,11 @@ impl Caller {
         };
         let auth = (!ask.auth.is_empty()).then_some(ask.auth);
         let options = Options { check: true, weight: 1, auth, ..Options::default() };
-        let outcome = pipeline::send(&self.setup, &transport, Box::new(Call { request, options, signers: None })).await;
+        let outcome = pipeline::send(&self.setup, &transport, Box::new(Call { request, options, outside: None })).await;
         let response = match outcome.result {
             Ok(response) => response,
             Err(failure) => match failure.response.filter(|response| ask.reads.contains(&response.status)) {
-                Some(response) => *response,
+                Some(response) => response,
                 None => return Err(self.fault(&failure.error)),
             },
         };

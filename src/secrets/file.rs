@@ -104,9 +104,11 @@ const GRACE: Duration = Duration::from_secs(10);
 /// The secret in the file at `path`, read now and again when the file changes: its directory may be a mount whose files are
 /// links that are swapped (Kubernetes' `..data`), so it is the file behind the links that is looked at.
 pub(super) fn open(source: &str, path: &str, bounds: Option<Arc<dyn Bounds>>) -> Result<Secret, Error> {
-    let watch = Watch { file: File::parse(path)?, seen: Lock::new(None) };
-    let (value, seen) = (watch.file.read()?, watch.file.mark());
-    *watch.seen.lock() = seen;
+    let file = File::parse(path)?;
+    // The mark first: a file that is replaced in between is then read again, not taken for the one that was read.
+    let seen = file.mark();
+    let value = file.read()?;
+    let watch = Watch { file, seen: Lock::new(seen) };
     let secret = Secret::moving(source, Terms { ttl: LOOK, max_stale: GRACE }, Arc::new(watch), bounds);
     secret.finish(Ok(super::found_in(value)));
     Ok(secret)

@@ -102,13 +102,23 @@ pub(super) async fn ready(token: &Secret) -> Result<(), Fault> {
 /// [`Fault`] for one that no header can carry, or that has no time left.
 pub(super) fn served(lease: Lease) -> Result<Found, Fault> {
     let Lease { token, lifetime } = sound(lease)?;
-    found(&token.reveal().map_err(firm)?, None, Some(lifetime - MARGIN.min(lifetime / 10)))
+    found(&token.reveal().map_err(firm)?, None, Some(in_use(lifetime)))
+}
+
+/// How much of a token's life it is used for.
+pub(super) fn in_use(lifetime: Duration) -> Duration {
+    lifetime - MARGIN.min(lifetime / 10)
+}
+
+/// Whether a header can carry it (RFC 6749 appendix A.12).
+pub(super) fn fits_a_header(token: &str) -> bool {
+    token.bytes().all(|b| (0x21..0x7f).contains(&b))
 }
 
 /// A token that can be used.
 pub(super) fn sound(lease: Lease) -> Result<Lease, Fault> {
     let value = lease.token.reveal().map_err(firm)?;
-    if !value.bytes().all(|b| (0x21..0x7f).contains(&b)) {
+    if !fits_a_header(&value) {
         return Err(strange("the access token holds characters that no header may hold"));
     }
     if lease.lifetime < SHORTEST {
@@ -136,13 +146,8 @@ impl Endpoint {
                 .with("reason", "the path of a token URL holds a character that needs encoding")
         })?;
         let base = format!("https://{}", url.origin().authority());
-        let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
-        let pair = |pair: &str| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(key), decode(value))
-        };
-        let params = query.unwrap_or("").split('&').filter(|pair| !pair.is_empty()).map(pair).collect();
-        Ok(Self { caller: Caller::new(&Reach { base, ..reach.clone() })?, template: path.to_owned(), params })
+        let caller = Caller::new(&Reach { base, ..reach.clone() })?;
+        Ok(Self { caller, template: path.to_owned(), params: pairs(query) })
     }
 
     /// Sends a form, and reads the token that it brings.
@@ -227,7 +232,7 @@ pub(super) fn token(text: &str, name: &str, lifetime: Duration) -> Lease {
 fn refused(answer: &Answer) -> Fault {
     let body = json(answer).ok();
     let code = body.as_ref().and_then(refusal).unwrap_or_else(|| "unnamed".to_owned());
-    let passing = ["temporarily_unavailable", "server_error", "slow_down"].contains(&code.as_str());
+    let passing = passes(&code);
     let hint = match code.as_str() {
         "invalid_client" => "the client's secret or assertion is wrong or has expired",
         "invalid_grant" => {
@@ -257,8 +262,23 @@ pub(super) fn refusal(body: &Value) -> Option<String> {
     (fits && redact::scrub(code) == code).then(|| code.to_owned())
 }
 
+/// Whether a refusal may be another answer a moment later.
+pub(super) fn passes(code: &str) -> bool {
+    ["temporarily_unavailable", "server_error", "slow_down"].contains(&code)
+}
+
+/// A token URL's query as pairs.
+pub(super) fn pairs(query: Option<&str>) -> Vec<(String, String)> {
+    let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+    let pair = |pair: &str| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decode(key), decode(value))
+    };
+    query.unwrap_or("").split('&').filter(|pair| !pair.is_empty()).map(pair).collect()
+}
+
 /// Fields as `application/x-www-form-urlencoded`, secrets not yet resolved.
-fn form(fields: &[(&str, Leaf)]) -> Text {
+pub(super) fn form(fields: &[(&str, Leaf)]) -> Text {
     let mut text = Text::default();
     for (index, (name, leaf)) in fields.iter().enumerate() {
         let mark = if index > 0 { "&" } else { "" };
@@ -324,7 +344,16 @@ mod tests {
         );
         let inner = r#"{"error":{"code":"Forbidden","innererror":{"code":"SecretDisabled"}}}"#;
         assert_eq!(code(inner).as_deref(), Some("SecretDisabled"));
-        assert_eq!(code(r#"{"error":"what was sent: 1234"}"#), None);
+        for none in [
+            r#"{"error":"what was sent: 1234"}"#,
+            r#"{"error":"AbC123"}"#,
+            r#"{"error":""}"#,
+            r#"{"error":{}}"#,
+            "[]",
+            "{}",
+        ] {
+            assert_eq!(code(none), None, "{none}");
+        }
         wrap("t", "OnlyLettersOfASecret".to_owned().into(), None);
         assert_eq!(code(r#"{"error":"OnlyLettersOfASecret"}"#), None);
         let fault = refused(&answer(401, r#"{"error":"invalid_client","error_codes":[7000222]}"#));
@@ -332,11 +361,27 @@ mod tests {
         assert!(refused(&answer(400, r#"{"error":"temporarily_unavailable"}"#)).passing);
     }
 
+    #[test]
+    fn a_form_encodes_what_it_holds() {
+        let secret = wrap("env:S", "a&b=c d".to_owned().into(), None);
+        let fields = [("scope", Leaf::Plain("a b+c".to_owned())), ("client_secret", Leaf::Hidden(secret))];
+        assert_eq!(form(&fields).reveal().unwrap(), "scope=a%20b%2Bc&client_secret=a%26b%3Dc%20d");
+    }
+
     proptest! {
         #[test]
         fn no_answer_panics(status in 200u16..600, body in "\\PC{0,80}") {
             let _ = lease(&answer(status, &body), "t");
             let _ = refused(&answer(status, &body));
+        }
+
+        #[test]
+        fn every_form_is_read_back(value in "\\PC{1,40}") {
+            let secret = Secret::new("env:S", value.clone().into(), "f".into());
+            let fields = [("plain", Leaf::Plain(value.clone())), ("hidden", Leaf::Hidden(secret))];
+            let sent = form(&fields).reveal().unwrap();
+            let read: Vec<(String, String)> = url::form_urlencoded::parse(&sent).into_owned().collect();
+            prop_assert_eq!(read, [("plain".to_owned(), value.clone()), ("hidden".to_owned(), value)]);
         }
     }
 }

@@ -84,42 +84,67 @@ impl Renew for Keeper {
     }
 }
 
-async fn read(fetch: Arc<dyn Fetch>, faint: Faint) {
+fn read(fetch: Arc<dyn Fetch>, faint: Faint) -> impl Future<Output = ()> + Send {
     let slow = || Fault { error: Error::new(Code::SecretAccess).with("reason", "no answer in time"), passing: true };
-    let result = timeout(LIMIT, fetch.fetch()).await.unwrap_or_else(|_| Err(slow()));
-    // What it holds, such as a login that secrets share, goes with them and not with this sleep.
-    drop(fetch);
-    let next = faint.get().and_then(|secret| secret.finish(result));
-    // Under a test's clock time moves in leaps; whoever uses the secret then finds it due.
-    let Some(next) = next.filter(|_| !clock::is_faked()) else { return };
-    sleep(next).await;
-    if let Some(secret) = faint.get() {
-        secret.renew_if_due();
+    // Before the task is polled for the first time: it may be dropped before that.
+    let unfinished = Unfinished(Some(faint));
+    async move {
+        let result = timeout(LIMIT, fetch.fetch()).await.unwrap_or_else(|_| Err(slow()));
+        // What it holds, such as a login that secrets share, goes with them and not with this sleep.
+        drop(fetch);
+        let Some((faint, next)) = unfinished.finish(result) else { return };
+        // Under a test's clock time moves in leaps; whoever uses the secret then finds it due.
+        let Some(next) = next.filter(|_| !clock::is_faked()) else { return };
+        sleep(next).await;
+        if let Some(secret) = faint.get() {
+            secret.renew_if_due();
+        }
     }
 }
 
+/// A reading whose end nobody was told of: whoever waits for it would wait for ever if its task panicked or went away.
+struct Unfinished(Option<Faint>);
+
+impl Unfinished {
+    fn finish(mut self, result: Result<Found, Fault>) -> Option<(Faint, Option<Duration>)> {
+        let faint = self.0.take()?;
+        let next = faint.get().and_then(|secret| secret.finish(result));
+        Some((faint, next))
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(secret) = self.0.take().and_then(|faint| faint.get()) {
+            let error = Error::new(Code::SecretAccess).with("reason", "its reading broke off");
+            secret.finish(Err(Fault { error, passing: true }));
+        }
+    }
+}
+
+/// Hands `job` to the thread, which starts where none runs.
 fn run(job: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
     let failed = |reason: &str| Error::new(Code::SecretAccess).with("reason", reason.to_owned());
-    let known = {
-        let held = RUNNING.lock();
-        let alive = held.as_ref().filter(|running| running.epoch == epoch() && !running.jobs.is_closed());
-        alive.map(|running| running.jobs.clone())
+    let job: Job = Box::pin(job);
+    // Under one lock with its start and its end, so that no job reaches a thread that ends.
+    let (sent, old) = {
+        let mut held = RUNNING.lock();
+        let alive = held.as_ref().is_some_and(|running| running.epoch == epoch() && !running.jobs.is_closed());
+        let old = match alive {
+            true => None,
+            false => held.replace(start().map_err(|error| failed(&error.kind().to_string()))?),
+        };
+        (held.as_ref().map(|running| running.jobs.try_send(job)), old)
     };
-    let jobs = match known {
-        Some(jobs) => jobs,
-        None => {
-            let running = start().map_err(|error| failed(&error.kind().to_string()))?;
-            let jobs = running.jobs.clone();
-            // What belonged to the parent of a fork is forgotten, not dropped. Of two that started at once one ends again.
-            let old = RUNNING.lock().replace(running);
-            match old {
-                Some(old) if old.epoch != epoch() => mem::forget(old),
-                old => drop(old),
-            }
-            jobs
-        }
-    };
-    jobs.try_send(Box::pin(job)).map_err(|_| failed("too many secrets are read at once"))
+    // What belonged to the parent of a fork is forgotten, not dropped.
+    match old {
+        Some(old) if old.epoch != epoch() => mem::forget(old),
+        old => drop(old),
+    }
+    match sent {
+        Some(Ok(())) => Ok(()),
+        _ => Err(failed("too many secrets are read at once")),
+    }
 }
 
 /// Which thread runs now.
@@ -159,11 +184,81 @@ impl Drop for Stay {
         if USERS.fetch_sub(1, Ordering::AcqRel) > 1 {
             return;
         }
-        let last = RUNNING.lock().take();
+        let last = {
+            let mut held = RUNNING.lock();
+            // Whoever came meanwhile has sent its job, or will find no thread.
+            if USERS.load(Ordering::Acquire) > 0 { None } else { held.take() }
+        };
         match last {
             Some(running) if running.epoch == epoch() => drop(running.end.send(())),
             // The child of a fork: its parent's thread is not here.
             other => mem::forget(other),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+mod tests {
+    use std::sync::Barrier;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+    use crate::secret::{Terms, Version};
+
+    /// Ends as it is told to.
+    struct Answers(fn() -> Result<Found, Fault>);
+
+    impl Fetch for Answers {
+        fn fetch(&self) -> Fetching {
+            let answer = self.0;
+            Box::pin(async move { answer() })
+        }
+    }
+
+    fn secret(answer: fn() -> Result<Found, Fault>) -> Secret {
+        let terms = Terms { ttl: Duration::from_secs(100), max_stale: Duration::ZERO };
+        Secret::moving("test:x", terms, Arc::new(Keeper::new(Arc::new(Answers(answer)))), None)
+    }
+
+    fn ready(secret: &Secret) -> Result<(), Error> {
+        Builder::new_current_thread().build().unwrap().block_on(secret.ready())
+    }
+
+    fn value() -> Result<Found, Fault> {
+        Ok(Found { version: Version::new("v".to_owned().into(), None, "f".into()), lifetime: None })
+    }
+
+    #[test]
+    fn no_reading_is_lost_when_the_thread_starts_or_ends() {
+        let barrier = Arc::new(Barrier::new(8));
+        let many = (0..8).map(|_| {
+            let barrier = barrier.clone();
+            thread::spawn(move || {
+                for _ in 0..200 {
+                    let secret = secret(value);
+                    barrier.wait();
+                    ready(&secret).unwrap();
+                    // The last of them ends the thread while the next round may begin.
+                }
+            })
+        });
+        many.collect::<Vec<_>>().into_iter().for_each(|thread| thread.join().unwrap());
+    }
+
+    #[test]
+    fn a_reading_that_breaks_off_is_told_and_does_not_wait_for_ever() {
+        let secret = secret(|| panic!("a test's own"));
+        assert_eq!(ready(&secret).unwrap_err().code(), Code::SecretAccess);
+    }
+
+    #[test]
+    fn a_reading_that_is_dropped_before_it_begins_is_told() {
+        let secret = secret(value);
+        assert!(secret.claim(true));
+        drop(read(Arc::new(Answers(value)), secret.faint()));
+        let mut asked = pin!(secret.settled());
+        let done = asked.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(done, Poll::Ready(Err(error)) if error.code() == Code::SecretAccess));
     }
 }

@@ -174,7 +174,7 @@ fn version(value: SecretString, label: Option<String>) -> Version {
 }
 
 fn wrap(name: &str, value: SecretString, label: Option<String>) -> Secret {
-    Secret::fixed(name, version(value, label))
+    Secret::loaded(name, version(value, label))
 }
 
 /// A keyed hash: equal for equal values within this process, useless outside it.

@@ -110,6 +110,7 @@ impl Bucket {
     }
 
     /// Whether a request of this weight may leave now.
+    #[inline]
     pub(super) fn allows(&self, weight: u32, now: Instant) -> bool {
         self.limits.iter().all(|pace| pace.allows(weight, now))
             && self.windows.iter().all(|window| window.wait(self.in_flight, now).is_zero())
@@ -132,7 +133,20 @@ impl Bucket {
         Charge { number: self.granted, at: now, weight }
     }
 
+    /// Charges every limit for what is no request and brings no answer, if all of them allow it now.
+    pub(super) fn spend(&mut self, weight: u32, now: Instant) -> bool {
+        self.roll(now);
+        let allowed = self.allows(weight, now);
+        if allowed {
+            self.limits.iter_mut().for_each(|pace| pace.charge(weight, now));
+            self.windows.iter_mut().for_each(Window::charge);
+            self.granted += 1;
+        }
+        allowed
+    }
+
     /// Begins the windows that are due.
+    #[inline]
     pub(super) fn roll(&mut self, now: Instant) {
         if !self.windows.is_empty() {
             self.windows.retain_mut(|window| window.roll(now));

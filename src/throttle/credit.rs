@@ -32,6 +32,11 @@ impl Held {
         self.most
     }
 
+    /// When the part that lasts ends.
+    pub(super) fn ends(&self) -> Instant {
+        self.ends
+    }
+
     /// Begins the parts that are due.
     fn turn(&mut self, now: Instant, length: Duration) {
         for _ in 0..=PARTS {

@@ -28,6 +28,9 @@ pub struct Want {
     pub longest: Duration,
     /// By how many requests this process went ahead of its share while the store did not answer.
     pub debt: f64,
+    /// By how much a request of this process left later than its place, since the last question: all of them are put off by as
+    /// much, once a period.
+    pub late: Duration,
     /// Each limit's spacing, period and credit in microseconds.
     pub paces: Vec<(u64, u64, u64)>,
 }
@@ -77,7 +80,10 @@ pub struct Spare {
 /// The places of one line.
 #[derive(Debug)]
 pub(super) struct Leases {
+    /// The limits that hold: of all over the same period the strictest.
     limits: Vec<Limit>,
+    /// Those that somebody wants kept, and how many do.
+    claims: Vec<(Limit, u32)>,
     /// Processes that share the quota: as seen by the store, else as the caller expects.
     processes: u32,
     slots: VecDeque<Instant>,
@@ -92,6 +98,8 @@ pub(super) struct Leases {
     open: bool,
     /// What left meanwhile, under this process's share: how far it went ahead of that is owed.
     share: Option<Bucket>,
+    /// As for [`Want`].
+    late: Duration,
 }
 
 /// How long a process goes on alone before it asks again; the store knows at once whether that is of use.
@@ -109,6 +117,7 @@ impl Leases {
     pub(super) fn new(processes: u32) -> Self {
         Self {
             limits: Vec::new(),
+            claims: Vec::new(),
             processes: processes.max(1),
             slots: VecDeque::new(),
             end: None,
@@ -118,12 +127,37 @@ impl Leases {
             alone: None,
             open: false,
             share: None,
+            late: Duration::ZERO,
         }
     }
 
-    /// Adds limits. Of two over the same period the stricter stays.
-    pub(super) fn tighten(&mut self, limits: &[Limit]) {
+    /// Keeps these limits too, until [`Leases::release`]. Of two over the same period the stricter holds.
+    pub(super) fn claim(&mut self, limits: &[Limit]) {
         for limit in limits {
+            match self.claims.iter_mut().find(|known| known.0 == *limit) {
+                Some(known) => known.1 = known.1.saturating_add(1),
+                None => self.claims.push((*limit, 1)),
+            }
+        }
+        self.tighten();
+        if let Some(share) = &mut self.share {
+            share.absorb(Bucket::even(&parts(limits, self.processes)));
+        }
+    }
+
+    /// One of those who claimed these limits is gone. The store remembers what left under them as long as it counts; a share
+    /// keeps to them until the store is back.
+    pub(super) fn release(&mut self, limits: &[Limit]) {
+        for known in self.claims.iter_mut().filter(|known| limits.contains(&known.0)) {
+            known.1 = known.1.saturating_sub(1);
+        }
+        self.claims.retain(|known| known.1 > 0);
+        self.tighten();
+    }
+
+    fn tighten(&mut self) {
+        self.limits.clear();
+        for (limit, _) in &self.claims {
             match self.limits.iter_mut().find(|known| known.period == limit.period) {
                 Some(known) => known.count = known.count.min(limit.count),
                 None => self.limits.push(*limit),
@@ -137,7 +171,10 @@ impl Leases {
 
     fn paces(&self) -> Vec<(u64, u64, u64)> {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let pace = |limit: &Limit| (micros(limit.spacing()), micros(limit.period), micros(limit.credit()));
+        let pace = |limit: &Limit| {
+            let window = limit.shared_window();
+            (micros(limit.spacing(window)), micros(limit.period), micros(limit.credit(window)))
+        };
         self.limits.iter().map(pace).collect()
     }
 
@@ -147,6 +184,10 @@ impl Leases {
 
     /// Time until a request of this weight may leave.
     pub(super) fn wait(&mut self, weight: u32, now: Instant) -> Duration {
+        if self.limits.is_empty() {
+            // All who wanted one are gone, but for a call that outlives its client.
+            return Duration::ZERO;
+        }
         if self.is_alone(now) {
             let share = self.share.as_ref().filter(|_| !self.open);
             return share.map_or(Duration::ZERO, |share| share.wait(weight, now));
@@ -179,6 +220,14 @@ impl Leases {
         }
     }
 
+    /// A request left so much later than its place.
+    pub(super) fn delayed(&mut self, delay: Duration, now: Instant) {
+        self.late = self.late.max(delay);
+        if let Some(share) = &mut self.share {
+            share.delayed(delay, now);
+        }
+    }
+
     /// What to ask the store for, when the places do not suffice and nobody asks already.
     pub(super) fn wants(&mut self, weight: u32, waiting: usize, longest: Duration, now: Instant) -> Option<Want> {
         if self.asking || self.is_alone(now) || self.slots.len() >= weight as usize {
@@ -191,7 +240,8 @@ impl Leases {
         self.size = if busy { self.size.saturating_mul(2).min(chunk.max(1)) } else { 1 };
         let slots = u32::try_from(waiting).unwrap_or(u32::MAX).max(self.size).min(chunk).max(weight).max(1);
         let debt = self.share.as_ref().map_or(0.0, |share| share.ahead(now));
-        Some(Want { slots, need: weight, longest, debt, paces: self.paces() })
+        let late = std::mem::take(&mut self.late);
+        Some(Want { slots, need: weight, longest, debt, late, paces: self.paces() })
     }
 
     /// Whoever asked went away without an answer.
@@ -199,14 +249,16 @@ impl Leases {
         self.asking = false;
     }
 
-    pub(super) fn answered(&mut self, places: &Places, now: Instant) {
+    /// The store answered at `now` what it was asked at `asked`. Its places count from halfway between, which is never further
+    /// from its own time than half the way there and back; what was due on the way is due now.
+    pub(super) fn answered(&mut self, places: &Places, asked: Instant, now: Instant) {
         (self.asking, self.alone) = (false, None);
         if let Places::Lease { slots, wait, spacing, processes, end } = places {
             // Whatever was owed was told with the question.
             self.share = None;
             (self.processes, self.came) = ((*processes).max(1), Some(now));
             self.end = Some(end.clone());
-            let first = now + *wait;
+            let first = now.max(asked + now.saturating_duration_since(asked) / 2 + *wait);
             self.slots.extend((0..*slots).filter_map(|at| first.checked_add(spacing.saturating_mul(at))));
         }
     }
@@ -217,9 +269,8 @@ impl Leases {
         // Places that were promised stay in the count of the store: what leaves from here on is owed.
         self.slots.clear();
         (self.alone, self.open) = (Some(now + ALONE), open);
-        let part = |limit: &Limit| Limit { period: limit.period.saturating_mul(self.processes), ..*limit };
         // Bursts of several processes would meet in one window of the server.
-        let share = || Bucket::even(&self.limits.iter().map(part).collect::<Vec<_>>());
+        let share = || Bucket::even(&parts(&self.limits, self.processes));
         self.share.get_or_insert_with(share);
     }
 
@@ -242,6 +293,11 @@ impl Leases {
         (self.asking, self.end) = (false, None);
         self.slots.clear();
     }
+}
+
+/// One process's part of limits that so many share.
+fn parts(limits: &[Limit], processes: u32) -> Vec<Limit> {
+    limits.iter().map(|limit| Limit { period: limit.period.saturating_mul(processes), ..*limit }).collect()
 }
 
 #[cfg(test)]

@@ -15,8 +15,10 @@ pub struct Limit {
 
 /// By how much the ways of two requests differ in length, as far as the pace allows for it: 20 ms, or a fifth of the time
 /// between two requests where that is less, so that a fast pace stays fast.
-const JITTER: Duration = Duration::from_millis(20);
-const JITTER_SHARE: f64 = 5.0;
+const JITTER: (Duration, f64) = (Duration::from_millis(20), 0.2);
+/// As [`JITTER`], of requests of several processes: each of them wakes, asks and sends in its own time, and none knows of the
+/// others that were late. On a busy machine that is 30 ms; a refusal costs all of them a second.
+const SHARED_JITTER: (Duration, f64) = (Duration::from_millis(40), 0.4);
 /// A long window can afford more: 50 ms, or four thousandths of it.
 const LONG_JITTER: Duration = Duration::from_millis(50);
 const LONG_JITTER_SHARE: u32 = 250;
@@ -70,22 +72,30 @@ impl Limit {
     /// A window counts a little longer than it lasts: a request that left at its end may have left early to make up for a
     /// late timer, and may arrive sooner than one that left at its beginning.
     pub(super) fn window(&self) -> Duration {
-        let even = self.period.div_f64(f64::from(self.count));
-        let short = even.div_f64(JITTER_SHARE).min(JITTER);
-        let long = (self.period / LONG_JITTER_SHARE).min(LONG_JITTER);
-        self.period.saturating_add(short.max(long).max(LATE))
+        self.window_with(JITTER)
     }
 
-    /// Time between two requests of an even pace.
-    pub(super) fn spacing(&self) -> Duration {
-        self.window().div_f64(f64::from(self.count))
+    /// As [`Limit::window`], where several processes share the limit.
+    pub(super) fn shared_window(&self) -> Duration {
+        self.window_with(SHARED_JITTER)
+    }
+
+    fn window_with(&self, (most, share): (Duration, f64)) -> Duration {
+        let even = self.period.div_f64(f64::from(self.count));
+        let long = (self.period / LONG_JITTER_SHARE).min(LONG_JITTER);
+        self.period.saturating_add(even.mul_f64(share).min(most).max(long).max(LATE))
+    }
+
+    /// Time between two requests of an even pace under such a window.
+    pub(super) fn spacing(&self, window: Duration) -> Duration {
+        window.div_f64(f64::from(self.count))
     }
 
     /// How far a bucket that has rested may run ahead of its pace: what brings the whole burst at once, at the slower pace that
     /// such a credit costs.
-    pub(super) fn credit(&self) -> Duration {
+    pub(super) fn credit(&self, window: Duration) -> Duration {
         let burst = self.burst();
         let rest = self.count.saturating_sub(burst).saturating_add(1);
-        self.window().mul_f64(f64::from(burst - 1) / f64::from(rest))
+        window.mul_f64(f64::from(burst - 1) / f64::from(rest))
     }
 }

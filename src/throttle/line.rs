@@ -9,7 +9,7 @@ use super::ask::{Ask, Lane, Priority};
 use super::bucket::Charge;
 use super::lanes::{Id, Lanes};
 use super::lease::{Leases, Spare, Want};
-use super::turns::{Refusal, Ticket};
+use super::turns::{Grant, Refusal, Ticket};
 use super::waiters::{Head, Key, Queues, Terms};
 use super::{Bucket, Limit};
 
@@ -125,6 +125,16 @@ impl Line {
     pub(super) fn take(&mut self, ask: &Ask<'_>, now: Instant) -> Option<(Charge, Option<(Id, Charge)>)> {
         let lane = ask.lane.map(|lane| self.bucket_of(lane, now));
         self.take_both(lane, ask.weight, now)
+    }
+
+    /// As [`Line::take`], for a place that counts as used at once.
+    pub(super) fn spend(&mut self, ask: &Ask<'_>, now: Instant) -> bool {
+        if ask.lane.is_none() && self.leases.is_none() {
+            return self.common.spend(ask.weight, now);
+        }
+        let Some((common, lane)) = self.take(ask, now) else { return false };
+        self.each(Grant { common, lane, probe: false }, now, |bucket, charge| bucket.fail(charge));
+        true
     }
 
     fn take_both(&mut self, lane: Key, weight: u32, now: Instant) -> Option<(Charge, Option<(Id, Charge)>)> {

@@ -64,5 +64,8 @@ impl Line {
             self.place(Some(*id), now);
         }
         self.common.delayed(delay, now);
+        if let Some(leases) = &mut self.leases {
+            leases.delayed(delay, now);
+        }
     }
 }

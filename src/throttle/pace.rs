@@ -23,6 +23,8 @@ pub(super) struct Pace {
     slack: Duration,
     /// The most credit of late; `None` before the first.
     held: Option<Box<Held>>,
+    /// Until when a full credit is noted already: there is no more of it.
+    noted_until: Option<Instant>,
     most: Duration,
     /// Time between two requests, as long as no more credit is held.
     spacing: Duration,
@@ -51,9 +53,10 @@ const SLOTS: usize = 32;
 
 impl Pace {
     pub(super) fn new(limit: Limit) -> Self {
-        let (window, credit, spacing) = (limit.window(), limit.credit(), limit.spacing());
+        let window = limit.window();
+        let (credit, spacing) = (limit.credit(window), limit.spacing(window));
         let slack = LATE + credit;
-        let (held, due, busy_since, put_off, log) = (None, None, None, None, None);
+        let (held, noted_until, due, busy_since, put_off, log) = (None, None, None, None, None, None);
         Self {
             limit,
             claims: 1,
@@ -61,6 +64,7 @@ impl Pace {
             credit,
             slack,
             held,
+            noted_until,
             most: Duration::ZERO,
             spacing,
             charged: None,
@@ -108,6 +112,7 @@ impl Pace {
     }
 
     /// Whether a request of this weight may leave now.
+    #[inline]
     pub(super) fn allows(&self, weight: u32, now: Instant) -> bool {
         if weight > 1 {
             return self.wait(weight, now).is_zero();
@@ -140,25 +145,38 @@ impl Pace {
         due.saturating_add(self.spacing.saturating_mul(ahead)).saturating_sub(self.slack)
     }
 
+    #[inline]
     pub(super) fn charge(&mut self, weight: u32, now: Instant) {
-        let from = match self.due {
-            Some(due) if due > now => due,
-            _ => {
-                self.busy_since = Some(now);
-                now
-            }
-        };
-        if !self.credit.is_zero() {
-            let credit = self.credit.saturating_sub(from - now);
-            let held = self.held.get_or_insert_with(|| Box::new(Held::new(now)));
-            let most = held.note(credit, now, self.window);
-            if most != self.most {
-                self.most = most;
-                self.spacing = self.window.saturating_add(most) / self.limit.count.max(1);
-            }
+        let ahead_from = self.due.filter(|due| *due > now);
+        if ahead_from.is_none() {
+            self.busy_since = Some(now);
         }
+        if !self.credit.is_zero() && (ahead_from.is_some() || self.noted_until.is_none_or(|until| until <= now)) {
+            self.note_credit(ahead_from, now);
+        }
+        let from = ahead_from.unwrap_or(now);
         let charged = if weight == 1 { self.spacing } else { self.spacing.saturating_mul(weight) };
         (self.charged, self.due) = (Some(charged), from.checked_add(charged));
+        if weight > 1 || self.log.is_some() || !self.is_claimed() {
+            self.charge_rest(weight, now);
+        }
+    }
+
+    /// Notes how much credit is left before a request leaves that is due `from` then.
+    fn note_credit(&mut self, from: Option<Instant>, now: Instant) {
+        let credit = self.credit.saturating_sub(from.map_or(Duration::ZERO, |from| from - now));
+        let held = self.held.get_or_insert_with(|| Box::new(Held::new(now)));
+        let most = held.note(credit, now, self.window);
+        self.noted_until = (credit == self.credit).then_some(held.ends());
+        if most != self.most {
+            self.most = most;
+            self.spacing = self.window.saturating_add(most) / self.limit.count.max(1);
+        }
+    }
+
+    /// What only heavy requests need, and limits that nobody claims.
+    #[cold]
+    fn charge_rest(&mut self, weight: u32, now: Instant) {
         if !self.is_claimed() {
             // Whoever wants it again waits for what a whole window may have seen, not for all that left meanwhile.
             let latest = now.checked_add(self.window.saturating_add(self.credit));

@@ -180,3 +180,23 @@ fn a_limit_that_two_claim_stays_when_one_leaves() {
     assert!(bucket.take(1, now).is_some());
     assert!(bucket.take(1, now).is_none());
 }
+
+#[test]
+fn a_place_that_is_used_at_once_is_charged_like_a_request_that_brought_no_answer() {
+    let limits = limits(&["50/s", "1000/m", "5/s"]);
+    let (mut request, mut place) = (Bucket::new(&limits), Bucket::new(&limits));
+    let (mut now, mut dice) = (Instant::now(), Dice::fixed(23));
+    let mut granted = 0;
+    for _ in 0..20_000 {
+        now += Duration::from_micros((dice.fraction() * 400_000.0) as u64);
+        let weight = if dice.fraction() < 0.1 { 3 } else { 1 };
+        let charge = request.take(weight, now);
+        assert_eq!(place.spend(weight, now), charge.is_some());
+        granted += u32::from(charge.is_some());
+        if let Some(charge) = charge {
+            request.fail(charge);
+        }
+        assert_eq!(place.wait(weight, now), request.wait(weight, now));
+    }
+    assert!((2_000..18_000).contains(&granted), "{granted}");
+}

@@ -43,12 +43,15 @@ impl Shared {
         Self { host: Some(host), ..Self::new(limits, max_queue) }
     }
 
+    #[inline]
     fn line(&self) -> Held<'_, Line> {
-        let mut line = self.line.lock();
-        if line.epoch == epoch() {
-            return line;
-        }
-        // The child of a fork: whoever waited here stayed in the parent.
+        let line = self.line.lock();
+        if line.epoch == epoch() { line } else { self.line_of_child(line) }
+    }
+
+    /// In the child of a fork: whoever waited here stayed in the parent.
+    #[cold]
+    fn line_of_child<'a>(&'a self, mut line: Held<'a, Line>) -> Held<'a, Line> {
         line.abandon(epoch());
         let Some(host) = &self.host else { return line };
         // One lock at a time.
@@ -95,9 +98,7 @@ impl Shared {
             return self.try_acquire(ask, now).map(|grant| self.fail(grant, now)).is_some();
         }
         let mut line = self.line();
-        let Some((common, lane)) = (if line.is_empty() { line.take(ask, now) } else { None }) else { return false };
-        line.each(Grant { common, lane, probe: false }, now, |bucket, charge| bucket.fail(charge));
-        true
+        line.is_empty() && line.spend(ask, now)
     }
 
     /// Joins the line.
@@ -264,10 +265,19 @@ impl Shared {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Has the limits kept by a store outside this process, for so many processes until it knows better. Clients that share the
-    /// line obey the limits of all of them.
+    /// Has these limits kept by a store outside this process, for so many processes until it knows better, until they are
+    /// released. Clients that share the line obey the limits of all of them.
     pub fn lease(&self, limits: &[Limit], processes: u32) {
-        self.line().leases.get_or_insert_with(|| Box::new(Leases::new(processes))).tighten(limits);
+        self.line().leases.get_or_insert_with(|| Box::new(Leases::new(processes))).claim(limits);
+    }
+
+    /// One of those who had these limits kept by a store is gone.
+    pub fn release_lease(&self, limits: &[Limit], now: Instant) {
+        self.change(now, |line| {
+            if let Some(leases) = &mut line.leases {
+                leases.release(limits);
+            }
+        });
     }
 
     /// What to ask the store for, if this ticket is whose turn is next and only a place is missing. Whoever gets a question asks
@@ -276,8 +286,8 @@ impl Shared {
         self.line().wants(ticket, longest, now)
     }
 
-    /// The store answered a question.
-    pub fn answered(&self, answer: &Answer, now: Instant) {
+    /// The store answered at `now` a question of `asked`.
+    pub fn answered(&self, answer: &Answer, asked: Instant, now: Instant) {
         for (lane, wait) in &answer.blocked {
             self.block_lane(lane.as_str().into(), now + *wait, now);
         }
@@ -286,7 +296,7 @@ impl Shared {
                 line.common.block(now + wait);
             }
             if let Some(leases) = &mut line.leases {
-                leases.answered(&answer.places, now);
+                leases.answered(&answer.places, asked, now);
             }
         });
     }

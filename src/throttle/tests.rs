@@ -200,3 +200,16 @@ fn equal_keys_share_one_bucket() {
     assert!(a.try_acquire(&ASK, Instant::now()).is_some());
     assert!(b.try_acquire(&ASK, Instant::now()).is_none());
 }
+
+#[test]
+fn time_that_the_machine_slept_ends_a_window_and_brings_no_more_than_a_burst() {
+    let mut bucket = Bucket::new(&[Limit::parse("50/s").unwrap()]);
+    let mut now = Instant::now();
+    let charge = bucket.take(1, now).unwrap();
+    bucket.settle(charge, &[quota(0, 3600, Some(1000))], now);
+    assert!(bucket.take(1, now + ms(1000)).is_none());
+    // The clock of whoever asks is moved on by what was slept.
+    now += Duration::from_secs(7200);
+    let at_once = (0..100).filter(|_| bucket.take(1, now).is_some()).count();
+    assert_eq!(at_once, 5);
+}

@@ -170,6 +170,9 @@ impl Stream {
         }
         let Some(first) = self.next(limits).await? else { return Ok(Bytes::new()) };
         if plain && self.length == Some(first.len() as u64) {
+            if self.wire().is_some_and(Wire::is_at_end) {
+                return Ok(first);
+            }
             // The connection returns to its pool once the end was seen.
             return match self.next(limits).await? {
                 None => Ok(first),

@@ -50,12 +50,15 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Hands {
 /// New tasks, and the bell that says so.
 pub(super) struct Inbox {
     new: Lock<Vec<Task>>,
+    /// Whether `new` has any.
+    is_new: AtomicBool,
     bell: Arc<Bell>,
 }
 
 impl Inbox {
     fn push(&self, task: Task) {
         self.new.lock().push(task);
+        self.is_new.store(true, Ordering::Release);
         self.bell.wake_by_ref();
     }
 }
@@ -68,15 +71,17 @@ pub struct Crew {
     waker: Waker,
     work_bell: Arc<Bell>,
     work_waker: Waker,
+    /// Whom both bells wake: known here too, so that only another runtime costs a lock.
+    runtime: Option<Waker>,
 }
 
 impl Default for Crew {
     fn default() -> Self {
         let bell = Arc::new(Bell::default());
-        let inbox = Arc::new(Inbox { new: Lock::default(), bell: bell.clone() });
+        let inbox = Arc::new(Inbox { new: Lock::default(), is_new: AtomicBool::new(false), bell: bell.clone() });
         let work_bell = Arc::new(Bell::default());
         let (waker, work_waker) = (bell.clone().into(), work_bell.clone().into());
-        Self { tasks: FuturesUnordered::new(), inbox, bell, waker, work_bell, work_waker }
+        Self { tasks: FuturesUnordered::new(), inbox, bell, waker, work_bell, work_waker, runtime: None }
     }
 }
 
@@ -88,17 +93,21 @@ impl Crew {
     /// Runs `work`, and the tasks beside it. Tasks rest while nobody waits.
     pub async fn drive<F: Future>(&mut self, work: F) -> F::Output {
         let mut work = pin!(work);
-        let (bell, work_bell, work_waker) = (self.bell.clone(), self.work_bell.clone(), self.work_waker.clone());
-        work_bell.rung.store(true, Ordering::SeqCst);
+        self.work_bell.rung.store(true, Ordering::SeqCst);
         poll_fn(|context| {
-            let _watches = (Watch::over(&work_bell, context), Watch::over(&bell, context));
+            self.hear(context.waker());
+            let Self { tasks, inbox, bell, waker, work_bell, work_waker, .. } = self;
+            let (work_watch, watch) = (Watch::over(work_bell), Watch::over(bell));
             for _ in 0..MAX_TURNS {
                 if work_bell.take() {
-                    if let Poll::Ready(output) = work.as_mut().poll(&mut Context::from_waker(&work_waker)) {
+                    if let Poll::Ready(output) = work.as_mut().poll(&mut Context::from_waker(work_waker)) {
+                        // Whoever rang meanwhile is heard by the next who drives.
+                        work_watch.leave();
+                        watch.leave();
                         return Poll::Ready(output);
                     }
                 } else if bell.take() {
-                    self.run();
+                    run(tasks, inbox, waker);
                 } else {
                     return Poll::Pending;
                 }
@@ -109,18 +118,31 @@ impl Crew {
         .await
     }
 
-    /// Polls the tasks that were woken.
-    fn run(&mut self) {
-        let new = std::mem::take(&mut *self.inbox.new.lock());
-        self.tasks.extend(new);
-        let mut context = Context::from_waker(&self.waker);
-        loop {
-            // A task that panics is dropped, as a runtime does it; who waited for its connection gets an error.
-            let tasks = Pin::new(&mut self.tasks);
-            match catch_unwind(AssertUnwindSafe(|| tasks.poll_next(&mut context))) {
-                Ok(Poll::Ready(Some(()))) | Err(_) => {}
-                Ok(Poll::Ready(None) | Poll::Pending) => return,
+    /// Has both bells wake the runtime that polls now.
+    fn hear(&mut self, waker: &Waker) {
+        if !self.runtime.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            for bell in [&self.bell, &self.work_bell] {
+                let gone = bell.runtime.lock().replace(waker.clone());
+                drop(gone);
             }
+            self.runtime = Some(waker.clone());
+        }
+    }
+}
+
+/// Polls the tasks that were woken.
+fn run(tasks: &mut FuturesUnordered<Task>, inbox: &Inbox, waker: &Waker) {
+    if inbox.is_new.swap(false, Ordering::AcqRel) {
+        let new = std::mem::take(&mut *inbox.new.lock());
+        tasks.extend(new);
+    }
+    let mut context = Context::from_waker(waker);
+    loop {
+        // A task that panics is dropped, as a runtime does it; who waited for its connection gets an error.
+        let tasks = Pin::new(&mut *tasks);
+        match catch_unwind(AssertUnwindSafe(|| tasks.poll_next(&mut context))) {
+            Ok(Poll::Ready(Some(()))) | Err(_) => {}
+            Ok(Poll::Ready(None) | Poll::Pending) => return,
         }
     }
 }
@@ -159,15 +181,15 @@ impl Wake for Bell {
 struct Watch<'a>(&'a Bell);
 
 impl<'a> Watch<'a> {
-    fn over(bell: &'a Bell, context: &Context<'_>) -> Self {
-        {
-            let mut runtime = bell.runtime.lock();
-            if !runtime.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
-                *runtime = Some(context.waker().clone());
-            }
-        }
+    fn over(bell: &'a Bell) -> Self {
         bell.watched.store(true, Ordering::SeqCst);
         Self(bell)
+    }
+
+    /// Ends it without a look at what rang meanwhile.
+    fn leave(self) {
+        self.0.watched.store(false, Ordering::SeqCst);
+        std::mem::forget(self);
     }
 }
 

@@ -280,6 +280,8 @@ impl Lane {
                     {
                         return Ok(Way::Own(lease));
                     }
+                    // Where one went stale so did others: none of them costs another try.
+                    self.desk.lock().sweep(clock::now());
                 }
                 Err(NoLine::Shared) => {}
                 Err(NoLine::Failed(failed)) => return Err(failed),

@@ -33,6 +33,17 @@ struct Lanes {
     sweeper: Option<oneshot::Sender<()>>,
 }
 
+impl Lanes {
+    /// The connections to an origin. Most transports have one, which is found without a hash.
+    fn get(&self, origin: &Origin) -> Option<Arc<Lane>> {
+        match self.by_origin.iter().next() {
+            Some((only, lane)) if only == origin => Some(lane.clone()),
+            Some(_) if self.by_origin.len() > 1 => self.by_origin.get(origin).cloned(),
+            _ => None,
+        }
+    }
+}
+
 impl Pool {
     pub(super) fn new(connectors: Connectors, hands: Hands) -> Self {
         Self { lanes: Arc::default(), connectors, hands }
@@ -43,7 +54,7 @@ impl Pool {
     /// # Errors
     /// As [`Lane::new`].
     pub(super) fn lane(&self, origin: &Origin) -> Result<Arc<Lane>, Error> {
-        let known = self.lanes.lock().by_origin.get(origin).cloned();
+        let known = self.lanes.lock().get(origin);
         match known {
             Some(lane) => Ok(lane),
             None => self.open(origin),
@@ -52,7 +63,7 @@ impl Pool {
 
     /// As [`super::Transport::doubt`].
     pub(super) fn doubt(&self, origin: &Origin, asked: Instant) {
-        let known = self.lanes.lock().by_origin.get(origin).cloned();
+        let known = self.lanes.lock().get(origin);
         if let Some(lane) = known {
             lane.doubt(asked);
         }

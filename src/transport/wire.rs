@@ -47,8 +47,10 @@ impl Direct {
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(context).map_err(|e| fault::in_body(&e));
-        if matches!(frame, Poll::Ready(None)) {
-            self.release();
+        match &frame {
+            Poll::Ready(None) => self.release(),
+            Poll::Ready(Some(Ok(_))) => self.release_at_end(),
+            _ => {}
         }
         frame
     }
@@ -65,6 +67,14 @@ impl Wire {
         match self {
             Self::Direct(body) => body.poll(context),
             Self::Proxied(body) => Pin::new(body).poll_frame(context).map_err(|e| fault::in_body(&e.without_url())),
+        }
+    }
+
+    /// Whether all of it came already.
+    pub(super) fn is_at_end(&self) -> bool {
+        match self {
+            Self::Direct(direct) => direct.held.is_none(),
+            Self::Proxied(_) => false,
         }
     }
 

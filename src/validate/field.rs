@@ -1,7 +1,10 @@
-//! The types of template fields: `int`, `int(1..100)`, `str`, `slug`, `uuid`, `snowflake`, `segments`.
+//! The types of template fields: `int`, `int(1..100)`, `str(1..64)`, `slug`, `email`, `one_of(open|closed)` and their kin.
 
-use std::fmt::Write;
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
+use super::form::{Email, Form, Hostname, HttpsUrl, Ip, Length, SlackId, Slug, TelegramChatId, Text, snowflake};
+use super::number::{integer, whole};
 use super::segment::is_segment;
 use super::template::Value;
 use crate::encode;
@@ -13,12 +16,12 @@ pub enum Kind {
     Int(i64, i64),
     /// Any text that can be one path segment.
     Str,
-    /// `[a-z0-9]`, then `-` and `_` as well; at most 128.
-    Slug,
-    /// A UUID in its canonical form (RFC 9562 §4).
-    Uuid,
     /// A Discord or Twitter id: up to 20 digits within 64 bits.
     Snowflake,
+    /// A chat of Telegram: a number, or `@name`.
+    TelegramChatId,
+    /// Text of a form that `botsec.validate` knows as well.
+    Form(Form),
     /// Several texts, each one segment.
     Segments,
 }
@@ -27,33 +30,77 @@ pub enum Kind {
 const MAX_SEGMENTS: usize = 64;
 
 impl Kind {
+    /// Every name, for hints.
+    pub const NAMES: &'static str = "int, int(1..100), str, str(1..64), text, text(1..64), slug, uuid, snowflake, \
+        telegram_chat_id, slack_id, email, e164, https_url, hostname, ip, ipv4, ipv6, date, datetime, idempotency_key, \
+        one_of(a|b), segments";
+
     /// Reads `int(1..100)` and the like.
     pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "int" => Some(Self::Int(i64::MIN, i64::MAX)),
-            "str" => Some(Self::Str),
-            "slug" => Some(Self::Slug),
-            "uuid" => Some(Self::Uuid),
-            "snowflake" => Some(Self::Snowflake),
-            "segments" => Some(Self::Segments),
-            _ => {
-                let (low, high) = text.strip_prefix("int(")?.strip_suffix(')')?.split_once("..")?;
-                let (low, high) = (integer(low)?, integer(high)?);
-                (low <= high).then_some(Self::Int(low, high))
-            }
+        if let Some((name, inside)) = text.strip_suffix(')').and_then(|text| text.split_once('(')) {
+            return match name {
+                "int" => bounds(inside).map(|bounds| Self::Int(*bounds.start(), *bounds.end())),
+                "str" => lengths(inside).map(|length| Self::Form(Form::Str(length))),
+                "text" => lengths(inside).map(|length| Self::Form(Form::Text(Text { length, ..Text::default() }))),
+                "one_of" => names(inside).map(|names| Self::Form(Form::OneOf(names))),
+                _ => None,
+            };
         }
+        let form = match text {
+            "int" => return Some(Self::Int(i64::MIN, i64::MAX)),
+            "str" => return Some(Self::Str),
+            "snowflake" => return Some(Self::Snowflake),
+            "telegram_chat_id" => return Some(Self::TelegramChatId),
+            "segments" => return Some(Self::Segments),
+            "text" => Form::Text(Text::default()),
+            "slug" => Form::Slug(Slug::Open),
+            "uuid" => Form::Uuid,
+            "slack_id" => Form::SlackId(SlackId::default()),
+            "email" => Form::Email(Email::default()),
+            "e164" => Form::E164,
+            "https_url" => Form::HttpsUrl(HttpsUrl::default()),
+            "hostname" => Form::Hostname(Hostname::default()),
+            "ip" => Form::Ip(Ip::default()),
+            "ipv4" => Form::Ip(Ip { version: Some(4), public: None }),
+            "ipv6" => Form::Ip(Ip { version: Some(6), public: None }),
+            "date" => Form::Date,
+            "datetime" => Form::DateTime,
+            "idempotency_key" => Form::IdempotencyKey,
+            _ => return None,
+        };
+        Some(Self::Form(form))
     }
 
     /// What a message says is expected.
     pub fn expected(&self) -> String {
         match self {
-            Self::Int(i64::MIN, i64::MAX) => "a whole number".to_owned(),
-            Self::Int(low, high) => format!("a whole number from {low} to {high}"),
+            Self::Int(low, high) => whole(*low, *high),
             Self::Str => "a text without control characters, not a path".to_owned(),
-            Self::Slug => "small letters, digits, `-` and `_`".to_owned(),
-            Self::Uuid => "a UUID".to_owned(),
             Self::Snowflake => "a numeric id".to_owned(),
+            Self::TelegramChatId => "a Telegram chat id".to_owned(),
+            Self::Form(form) => form.expected(),
             Self::Segments => "a list of texts".to_owned(),
+        }
+    }
+
+    /// The value as text, not yet encoded for its place; `None` when it does not fit. A list fits nothing here.
+    pub fn read<'a>(&self, value: &'a Value) -> Option<Cow<'a, str>> {
+        match (self, value) {
+            (Self::Int(low, high), value) => {
+                let number = number(value).filter(|number| (*low..=*high).contains(number))?;
+                Some(number.to_string().into())
+            }
+            (Self::Snowflake, Value::Int(number)) => {
+                u64::try_from(*number).ok().filter(|number| *number > 0).map(|number| number.to_string().into())
+            }
+            (Self::TelegramChatId, Value::Int(number)) => {
+                let number = i64::try_from(*number).ok().filter(|number| TelegramChatId::holds(*number))?;
+                Some(number.to_string().into())
+            }
+            (Self::Str, Value::Int(number)) => Some(number.to_string().into()),
+            (Self::Form(form), Value::Text(text)) => form.read(text),
+            (_, Value::Text(text)) => self.matches(text).then_some(Cow::Borrowed(text)),
+            _ => None,
         }
     }
 
@@ -61,20 +108,8 @@ impl Kind {
     #[must_use]
     pub fn write(&self, value: &Value, path: &mut String) -> bool {
         match (self, value) {
-            (Self::Int(low, high), value) => match number(value).filter(|n| (*low..=*high).contains(n)) {
-                Some(number) => write!(path, "{number}").is_ok(),
-                None => false,
-            },
-            (Self::Snowflake, Value::Int(number)) => {
-                u64::try_from(*number).is_ok_and(|n| n > 0 && write!(path, "{n}").is_ok())
-            }
-            (Self::Snowflake, Value::Text(text)) => push(path, text, is_snowflake(text)),
-            (Self::Slug, Value::Text(text)) => push(path, text, is_slug(text)),
-            (Self::Uuid, Value::Text(text)) => push(path, text, is_uuid(text)),
-            (Self::Str, Value::Text(text)) => segment(path, text),
-            (Self::Str, Value::Int(number)) => write!(path, "{number}").is_ok(),
             (Self::Segments, Value::List(items)) => segments(path, items),
-            _ => false,
+            _ => self.read(value).is_some_and(|text| segment(path, &text)),
         }
     }
 
@@ -82,19 +117,31 @@ impl Kind {
     pub fn matches(&self, segment: &str) -> bool {
         match self {
             Self::Int(low, high) => integer(segment).is_some_and(|n| (*low..=*high).contains(&n)),
-            Self::Snowflake => is_snowflake(segment),
-            Self::Slug => is_slug(segment),
-            Self::Uuid => is_uuid(segment),
+            Self::Snowflake => snowflake(segment, 1),
+            Self::TelegramChatId => TelegramChatId { usernames: true }.fits(segment),
+            Self::Form(form) => form.fits(segment) && is_segment(segment),
             Self::Str | Self::Segments => is_segment(segment),
         }
     }
 }
 
-fn push(path: &mut String, text: &str, fits: bool) -> bool {
-    if fits {
-        path.push_str(text);
-    }
-    fits
+/// `1..100`, in canonical numbers, the lower one first.
+fn bounds(text: &str) -> Option<RangeInclusive<i64>> {
+    let (low, high) = text.split_once("..")?;
+    let (low, high) = (integer(low)?, integer(high)?);
+    (low <= high).then_some(low..=high)
+}
+
+fn lengths(text: &str) -> Option<Length> {
+    let bounds = bounds(text)?;
+    let (min, max) = (usize::try_from(*bounds.start()).ok()?, usize::try_from(*bounds.end()).ok()?);
+    Some(Length::chars(min, max))
+}
+
+/// `open|closed`: names that need no encoding.
+fn names(text: &str) -> Option<Vec<String>> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    text.split('|').map(|name| (is_segment(name) && name.bytes().all(plain)).then(|| name.to_owned())).collect()
 }
 
 fn segment(path: &mut String, text: &str) -> bool {
@@ -126,33 +173,4 @@ fn number(value: &Value) -> Option<i64> {
         Value::Text(text) => integer(text),
         _ => None,
     }
-}
-
-/// Canonical decimal: no plus, no leading zero, no minus zero, ASCII digits only.
-fn integer(text: &str) -> Option<i64> {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let canonical = !digits.is_empty()
-        && digits.len() <= 19
-        && digits.bytes().all(|b| b.is_ascii_digit())
-        && (!digits.starts_with('0') || text == "0");
-    if canonical { text.parse().ok() } else { None }
-}
-
-fn is_snowflake(text: &str) -> bool {
-    let digits = (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
-    digits && !text.starts_with('0') && text.parse::<u64>().is_ok()
-}
-
-fn is_slug(text: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    let first = text.bytes().next().is_some_and(plain);
-    first && text.len() <= 128 && text.bytes().all(|b| plain(b) || b == b'-' || b == b'_')
-}
-
-fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(at, b)| match at {
-            8 | 13 | 18 | 23 => b == b'-',
-            _ => b.is_ascii_hexdigit(),
-        })
 }

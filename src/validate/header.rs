@@ -30,6 +30,12 @@ pub fn value(value: &str) -> Result<(), Error> {
     Err(Error::new(Code::InputHeader).saying("A header value was not accepted."))
 }
 
+/// Whether a caller may give a field of this name as plain text: a token that neither frames the message nor carries a
+/// credential.
+pub fn is_open(text: &str) -> bool {
+    name(text).is_ok() && !is_reserved(text) && !is_credential(text)
+}
+
 /// Whether a field carries a credential: it takes a `Secret`, never plain text.
 pub fn is_credential(name: &str) -> bool {
     const WHOLE: [&str; 8] =

@@ -2,7 +2,9 @@
 //! that names the field and never repeats the value.
 
 pub mod field;
+pub mod form;
 pub mod header;
+pub mod number;
 mod payload;
 mod request;
 mod segment;
@@ -11,4 +13,4 @@ pub mod template;
 pub use field::Kind;
 pub use payload::{Body, Feed, FeedSlot, Feeder, Payload, Room, Tally, feed};
 pub use request::{Leaf, Place, Request, Route, Target, ValidRequest};
-pub use template::{Template, Value};
+pub use template::{Filled, Template, Value};

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::header;
 use super::payload::Body;
-use super::template::{Template, Value};
+use super::template::{Filled, Template, Value};
 use crate::encode;
 use crate::error::{Code, Error};
 use crate::redact;
@@ -31,15 +31,28 @@ impl Route {
             // A scheme stands before the first slash; otherwise the text is a path that the template judges.
             Some(at) if text.get(..at).is_some_and(|scheme| !scheme.contains('/')) => {
                 let rest = at + "://".len();
-                let end = text.get(rest..).and_then(|t| t.find(['/', '?', '#'])).map_or(text.len(), |i| rest + i);
+                let end = text.get(rest..).and_then(|t| t.find(['/', '?', '#', '{'])).map_or(text.len(), |i| rest + i);
                 let (head, path) = text.split_at_checked(end).unwrap_or((text, ""));
                 (Some(SafeUrl::parse(head)?.origin().clone()), if path.is_empty() { "/" } else { path })
             }
             _ => (None, text),
         };
         let template = Template::parse(path)?;
+        if template.names_twice() {
+            return Err(Error::new(Code::InputPath).with("reason", "a name stands in the path and in the query part"));
+        }
         let label = redact::route_label(template.label()).into();
         Ok(Self { origin, template, label })
+    }
+
+    /// Whether it names its parameters. None among them is then one that is left out.
+    pub fn names_parameters(&self) -> bool {
+        self.template.query().is_some()
+    }
+
+    /// The names of its fields: the path's, then the query's.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.template.fields()
     }
 
     /// The label that logs use.
@@ -120,9 +133,12 @@ impl ValidRequest {
     /// # Errors
     /// `InputError` naming the part, never its value; `InsecureUrlError` for a URL that is not https.
     pub fn parse(request: Request) -> Result<Self, Error> {
-        let (place, label) = place(request.target)?;
-        let (query, query_pairs) = query(&request.params)?;
-        let mut headers = HeaderMap::with_capacity(request.headers.len() + 8);
+        let (place, label, params) = place(request.target, request.params)?;
+        let (query, query_pairs) = query(&params)?;
+        let some = request.headers.len() + usize::from(request.content_type.is_some());
+        let some = some + usize::from(request.idempotency_key.is_some());
+        // A map without room costs no allocation; most calls add no field.
+        let mut headers = HeaderMap::with_capacity(some);
         let mut hidden = Vec::new();
         for (name, leaf) in request.headers {
             let name = header_name(&name)?;
@@ -221,20 +237,48 @@ impl ValidRequest {
     }
 }
 
-fn place(target: Target) -> Result<(Place, Arc<str>), Error> {
+/// Parameters with their values, in order.
+type Params = Vec<(String, Leaf)>;
+
+fn place(target: Target, params: Params) -> Result<(Place, Arc<str>, Params), Error> {
     match target {
         Target::Template(route, values) => {
-            let path = route.template.fill(&values)?;
+            let Filled { path, query } = route.template.fill(&values)?;
+            let params = beside(&route.template, query, params)?;
             let label = route.label.clone();
             Ok(match &route.origin {
-                Some(origin) => (Place::On(origin.clone(), path), label),
-                None => (Place::Below(path), label),
+                Some(origin) => (Place::On(origin.clone(), path), label, params),
+                None => (Place::Below(path), label, params),
             })
         }
         // Strangers' URLs name people and documents: events record the host only.
-        Target::Url(text) => Ok((Place::Open(SafeUrl::parse(&text)?), "{url}".into())),
-        Target::Base => Ok((Place::Base, "{secret}".into())),
+        Target::Url(text) => Ok((Place::Open(SafeUrl::parse(&text)?), "{url}".into(), params)),
+        Target::Base => Ok((Place::Base, "{secret}".into(), params)),
     }
+}
+
+/// The template's own parameters, then those from beside it.
+fn beside(template: &Template, own: Vec<(String, String)>, params: Params) -> Result<Params, Error> {
+    if template.query().is_none() {
+        return Ok(params);
+    }
+    // A list repeats its key, and strangers may write long ones.
+    let mut filled: Vec<String> = own.iter().map(|(key, _)| key.clone()).collect();
+    filled.dedup();
+    let mut all: Params = own.into_iter().map(|(key, text)| (key, Leaf::Plain(text))).collect();
+    for (key, leaf) in params {
+        if filled.contains(&key) {
+            return Err(Error::new(Code::InputParameter)
+                .with("reason", "a parameter stands in `path` and in `params`")
+                .with("field", key));
+        }
+        let leaf = match leaf {
+            Leaf::Plain(text) => Leaf::Plain(template.admit(&key, Some(&text))?.unwrap_or_default().into_owned()),
+            Leaf::Hidden(secret) => template.admit(&key, None).map(|_| Leaf::Hidden(secret))?,
+        };
+        all.push((key, leaf));
+    }
+    Ok(all)
 }
 
 fn query(params: &[(String, Leaf)]) -> Result<(Option<Text>, Vec<(String, Option<String>)>), Error> {

@@ -357,6 +357,10 @@ def test_half_a_key_is_named(monkeypatch):
     with pytest.raises(botsec.SecretNotFoundError, match="`AWS_ACCESS_KEY_ID` is not set") as caught:
         botsec.Aws.from_env(region=REGION)
     assert value not in told(caught.value)
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/token")
+    with pytest.raises(botsec.SecretNotFoundError, match="`AWS_ROLE_ARN` is not set"):
+        botsec.Aws.from_env(region=REGION)
 
 
 def test_many_secrets_of_a_role_are_one_login(face, aws, reach, official, surroundings):
@@ -816,5 +820,7 @@ def test_a_variable_cannot_lead_a_container_elsewhere(monkeypatch, api):
         with pytest.raises(botsec.SecretAccessError, match=name) as caught:
             botsec.Aws.from_env(region=REGION)
         assert text not in told(caught.value)
+        # Nobody asks the machine where another source comes first.
+        botsec.Aws(REGION, profile="bot")
         monkeypatch.delenv(name)
     assert api.accepted == 0

@@ -7,6 +7,7 @@ import uuid
 
 import botsec
 import pytest
+from botsec.testing import FakeClock
 from servers.api import Reply
 
 
@@ -209,6 +210,24 @@ def test_a_server_that_fails_always_gets_fewer_requests_than_calls(face, api):
         with pytest.raises(botsec.BotsecError):
             client.get("/x")
     assert len(api.to("/x")) <= 200 * 1.1
+
+
+@pytest.mark.parametrize(("status", "first"), [(503, 35), (429, 100)])
+def test_once_its_first_retries_are_used_a_failing_server_gets_no_more_requests_than_calls(face, api, status, first):
+    client = face.client(api.origin)
+    api.on("/x", Reply(status))
+
+    def sent(calls: int) -> int:
+        before = len(api.to("/x"))
+        for _ in range(calls):
+            clock.advance(1)
+            with pytest.raises(botsec.BotsecError):
+                client.get("/x")
+        return len(api.to("/x")) - before
+
+    with FakeClock() as clock:
+        assert sent(100) <= 100 + first
+        assert sent(300) <= 300
 
 
 def test_a_retry_that_gets_no_turn_leaves_the_answer_that_came(face, api):

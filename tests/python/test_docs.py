@@ -50,7 +50,18 @@ def test_the_readmes_async_example_runs(monkeypatch):
         assert api.received[0].headers["idempotency-key"] == "m-1"
 
 
-@pytest.mark.parametrize("name", ["botsec", "botsec.escape", "botsec.errors", "botsec.network", "botsec.testing"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "botsec",
+        "botsec.escape",
+        "botsec.errors",
+        "botsec.network",
+        "botsec.testing",
+        "botsec.validate",
+        "botsec.message",
+    ],
+)
 def test_docstrings_run(name):
     result = doctest.testmod(importlib.import_module(name))
     assert result.failed == 0
@@ -63,7 +74,7 @@ def test_every_module_imports_alone():
 
 
 def test_public_names_are_complete_and_sorted():
-    for module in (botsec, botsec.escape, botsec.errors, botsec.network):
+    for module in (botsec, botsec.escape, botsec.errors, botsec.message, botsec.network):
         assert list(module.__all__) == sorted(module.__all__)
         assert all(hasattr(module, name) for name in module.__all__)
     for name in botsec.__all__:

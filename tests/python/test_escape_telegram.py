@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 tdjson = pytest.importorskip("tdjson")
 
 # Everything MarkdownV2 and HTML know, and a quote.
-SPECIALS = "_*[]()~`>#+-=|{}.!\\&<\""
+SPECIALS = '_*[]()~`>#+-=|{}.!\\&<"'
 SHORT = ["".join(c) for length in (1, 2, 3) for c in itertools.product(SPECIALS, repeat=length)]
 # Telegram cuts NUL off and takes no surrogates.
-TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from(SPECIALS + "\n\t"), min_size=1, max_size=80)
+TEXT = st.text(
+    st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from(SPECIALS + "\n\t"), min_size=1, max_size=80
+)
 MARKDOWN = {"@type": "textParseModeMarkdown", "version": 2}
 HTML = {"@type": "textParseModeHTML"}
 

@@ -194,6 +194,27 @@ def test_the_stricter_of_two_limits_holds_with_a_store_too(redis):
     assert 0.75 < time.monotonic() - begun < 2
 
 
+def test_a_closed_clients_limits_in_the_store_keep_nobody(redis, face, api):
+    name, store = key(), botsec.Redis(redis.url)
+    slow = face.client(api.origin, throttle=botsec.Throttle("1/m", key=name, store=store))
+    slow.get("/x")
+    slow.close()
+    quick = face.client(api.origin, throttle=botsec.Throttle("20/s", key=name, store=store))
+    begun = time.monotonic()
+    for _ in range(3):
+        quick.get("/x")
+    assert time.monotonic() - begun < 2
+
+
+def test_an_open_clients_limits_in_the_store_hold_for_all_who_share_its_bucket(redis, face, api):
+    name, store = key(), botsec.Redis(redis.url)
+    slow = face.client(api.origin, throttle=botsec.Throttle("1/m", key=name, store=store))
+    slow.get("/x")
+    quick = face.client(api.origin, throttle=botsec.Throttle("20/s", key=name, store=store, max_wait=5))
+    with pytest.raises(botsec.ThrottledError):
+        quick.get("/x")
+
+
 def test_what_left_within_the_share_is_not_paid_back(own_redis):
     pace = botsec.Throttle("600/m", key=key(), store=botsec.Redis(own_redis.url), processes=1)
     pace.acquire()

@@ -1,86 +1,239 @@
 """After a secret was fetched, used and dropped, no whole copy of it is left in this process's memory."""
 
-import os
+from __future__ import annotations
+
+import base64
+import json
+import re
+import resource
+import secrets
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from servers.api import Reply
+from servers.aws import REGION, Secrets
+from servers.azure import CLIENT, TENANT, Entra
+from servers.gcp import Google
+from servers.oauth import FakeOAuth
+from servers.vault import FakeVault
 
-#: In a process of its own: pytest keeps copies of whatever it shows.
-SCRIPT = textwrap.dedent(
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc/PID/mem")
+
+#: A bot in a process of its own, scanned from outside. It learns no secret but from files and over TLS.
+BOT = textwrap.dedent(
     """
-    import gc, json, os, re, sys, botsec
+    import asyncio, gc, json, sys, botsec
 
-    origin, manager, ca, half = sys.argv[1:]
-    options = {"tls": botsec.Tls(ca_file=ca), "networks": "loopback"}
+    given = json.loads(sys.argv[1])
+    tls = botsec.Tls(ca_file=given["ca"])
+    near = {"tls": tls, "networks": "loopback"}
+    where = given.get("where")
 
-    def copies(backwards):
-        # The needle is held backwards, and turned round in chunks that never make a whole.
-        found = 0
-        with open("/proc/self/maps") as maps:
-            spans = [line.split() for line in maps]
-        with open("/proc/self/mem", "rb", 0) as memory:
-            for span in spans:
-                if "r" not in span[1] or span[-1] in ("[vvar]", "[vsyscall]", "[vvar_vclock]"):
-                    continue
-                low, high = (int(part, 16) for part in span[0].split("-"))
-                found += scan(memory, low, high, backwards)
-        return found
-
-    def scan(memory, low, high, backwards):
-        # Searched backwards in a reversed image, so that no forward copy comes to be.
-        found, step, keep = 0, 1 << 20, len(backwards) - 1
-        at = low
-        while at < high:
-            size = min(step, high - at)
-            try:
-                memory.seek(at)
-                image = bytearray(memory.read(size))
-            except (OSError, ValueError, OverflowError):
-                return found
-            image.reverse()
-            found += image.count(backwards)
-            image[:] = bytes(len(image))
-            at += size - keep if size == step else size
-        return found
+    def file(name):
+        return botsec.secret("file:" + given["files"] + "/" + name)
 
     def fetched():
-        # A file descriptor of the kernel's, not an argument: what Python reads of it is wiped.
-        return botsec.secret(f"file:{half}")
+        match given["source"]:
+            case "file":
+                return file("value")
+            case "vault":
+                login = botsec.AppRoleLogin("role-1", secret_id=file("login"))
+                return botsec.secret("vault:kv/bot?field=key", provider=botsec.Vault(where, login=login, **near))
+            case "aws":
+                keys = {"access_key_id": given["id"], "secret_access_key": file("login")}
+                return botsec.secret("aws-sm:bot?field=key", provider=botsec.Aws(given["region"], endpoint=where, **keys, **near))
+            case "gcp":
+                provider = botsec.Gcp(file("login"), endpoint=where, hosts=[where.removeprefix("https://")], **near)
+                return botsec.secret("gcp-sm:my-project/bot", provider=provider)
+            case "azure":
+                login = botsec.AzureClientSecret(given["tenant"], given["client"], file("login"))
+                provider = botsec.Azure(where, credentials=login, authority=where, **near)
+                return botsec.secret("azure-kv:bot", provider=provider)
+
+    def proof():
+        if given["source"] == "oauth":
+            return botsec.OAuth2ClientCredentials(
+                where + "/oauth2/token", client_id="bot", client_secret=file("login"), **near
+            )
+        return botsec.Bearer(fetched())
+
+    def pause(said):
+        print(said, flush=True)
+        sys.stdin.readline()
 
     def use():
-        secret = fetched()
-        with botsec.Client(origin, auth=botsec.Bearer(secret), **options) as client:
+        auth = proof()
+        with botsec.Client(given["api"], auth=auth, **near) as client:
             for _ in range(3):
                 client.get("/x")
-            client.post("/x", json={"key": secret})
-            during = copies(needle)
-        return during
+            if given["source"] != "oauth":
+                client.post("/x", json={"key": fetched().load()}, headers={"X-Key": fetched().load()})
+            pause("used")
 
-    with open(half + ".backwards", "rb", 0) as file:
-        needle = bytearray(64)
-        needle = needle[: file.readinto(needle)]
-    during = use()
+    async def use_async():
+        auth = proof()
+        async with botsec.AsyncClient(given["api"], auth=auth, **near) as client:
+            await asyncio.gather(*(client.get("/x") for _ in range(3)))
+            pause("used")
+
+    asyncio.run(use_async()) if given["async"] else use()
     gc.collect()
-    print(json.dumps({"during": during, "after": copies(needle)}))
+    pause("dropped")
     """
 )
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc/self/mem")
-def test_no_copy_is_left_after_close(api, authority, tmp_path):
-    value = "mem-" + os.urandom(18).hex()
-    (tmp_path / "key").write_text(value)
-    (tmp_path / "key.backwards").write_text(value[::-1])
-    api.on("/x", lambda request: Reply(body={"ok": True}))
-    arguments = [api.origin, "-", authority.ca_file, str(tmp_path / "key")]
-    done = subprocess.run([sys.executable, "-c", SCRIPT, *arguments], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    import json
+def held(pid: int) -> Iterator[tuple[int, int]]:
+    """The parts of a process's memory that hold something: from where to where."""
+    size = resource.getpagesize()
+    maps = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    with open(f"/proc/{pid}/pagemap", "rb", 0) as pages:
+        for line in maps:
+            low, high = (int(part, 16) for part in line.split()[0].split("-"))
+            try:
+                pages.seek(low // size * 8)
+                entries = pages.read((high - low) // size * 8)
+            except (OSError, OverflowError):
+                continue
+            # Of 64 bits each: the highest says that the page is in memory, the next that it is in swap (proc(5)).
+            marks = bytes(entry >> 6 for entry in entries[7::8])
+            for part in re.finditer(rb"[^\0]+", marks):
+                yield low + part.start() * size, low + part.end() * size
 
-    counted = json.loads(done.stdout)
-    assert counted["during"] >= 1, "the scan finds what is there"
-    assert counted["after"] == 0
-    assert api.last.json() == {"key": value}
+
+def copies(pid: int, wanted: dict[str, str]) -> dict[str, int]:
+    """How often each text stands in the memory of a process."""
+    found = dict.fromkeys(wanted, 0)
+    with open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for low, high in held(pid):
+            try:
+                memory.seek(low)
+                image = memory.read(high - low)
+            except (OSError, OverflowError):
+                continue
+            for name, text in wanted.items():
+                found[name] += image.count(text.encode())
+    return found
+
+
+@pytest.fixture
+def bot(api, authority, tmp_path):
+    """Run the bot; what was found in its memory while it used the secret, and after it dropped it."""
+    api.on("/x", lambda request: Reply(body={"ok": True}))
+
+    def run(source, wanted, is_async=False, where=None, login=None, value=None, **more):
+        for name, text in (("login", login), ("value", value)):
+            if text is not None:
+                (tmp_path / name).write_text(text)
+        given = {"source": source, "api": api.origin, "ca": authority.ca_file, "files": str(tmp_path)}
+        given |= {"where": where, "async": is_async, **more}
+        bot = subprocess.Popen(
+            [sys.executable, "-c", BOT, json.dumps(given)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        with bot:
+            seen = {}
+            for step in ("used", "dropped"):
+                assert bot.stdout.readline().strip() == step
+                seen[step] = copies(bot.pid, wanted())
+                bot.stdin.write("\n")
+                bot.stdin.flush()
+        assert bot.returncode == 0
+        return seen
+
+    return run
+
+
+def new(kind: str) -> str:
+    return f"{kind}-{secrets.token_hex(18)}"
+
+
+def judge(seen, api, value):
+    assert all(request.header("authorization") == f"Bearer {value}" for request in api.requests)
+    assert seen["used"]["value"] >= 1, "the scan finds what is there"
+    assert seen["dropped"] == dict.fromkeys(seen["dropped"], 0)
+
+
+faces = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+
+
+@faces
+def test_a_file_leaves_no_copy(bot, api, is_async):
+    value = new("value")
+    judge(bot("file", lambda: {"value": value}, is_async, value=value), api, value)
+
+
+@faces
+def test_vault_leaves_no_copy_of_value_login_and_token(bot, api, authority, is_async):
+    value, login = new("value"), new("login")
+    with FakeVault(authority) as vault:
+        vault.put("kv/bot", key=value, other=new("neighbour"))
+        vault.roles["approle", "role-1"] = login
+
+        def wanted():
+            neighbour = vault.kv2["kv/bot"][0].data["other"]
+            tokens = {f"token {at}": token for at, token in enumerate(vault.tokens)}
+            return {"value": value, "login": login, "neighbour": neighbour, **tokens}
+
+        seen = bot("vault", wanted, is_async, where=vault.origin, login=login)
+        assert vault.logins >= 1
+    judge(seen, api, value)
+
+
+@faces
+def test_aws_leaves_no_copy_of_value_and_key(bot, api, authority, is_async):
+    value = new("value")
+    with Secrets(authority) as aws:
+        id, login = aws.key()
+        aws.put("bot", text := json.dumps({"key": value, "other": new("neighbour")}))
+        wanted = {"value": value, "login": login, "neighbour": json.loads(text)["other"]}
+        seen = bot("aws", lambda: wanted, is_async, where=aws.origin, login=login, id=id, region=REGION)
+    judge(seen, api, value)
+
+
+@faces
+def test_google_leaves_no_copy_of_value_key_and_token(bot, api, authority, is_async):
+    value = new("value")
+    with Google(authority) as google:
+        google.secrets["bot"] = [value.encode()]
+        file = google.key_file()
+        written = base64.b64encode(value.encode()).decode()
+        line = file["private_key"].splitlines()[5]
+
+        def wanted():
+            tokens = {f"token {at}": token for at, token in enumerate(google.tokens)}
+            return {"value": value, "value in base64": written, "key": line, **tokens}
+
+        seen = bot("gcp", wanted, is_async, where=google.origin, login=json.dumps(file))
+        assert google.tokens
+    judge(seen, api, value)
+
+
+@faces
+def test_azure_leaves_no_copy_of_value_secret_and_token(bot, api, authority, monkeypatch, is_async):
+    value, login = new("value"), new("login")
+    monkeypatch.setattr("servers.azure.SECRET", login)
+    with Entra(authority) as entra:
+        entra.put("bot", value)
+
+        def wanted():
+            tokens = {f"token {at}": token for at, token in enumerate(entra.tokens)}
+            return {"value": value, "login": login, **tokens}
+
+        seen = bot("azure", wanted, is_async, where=entra.origin, login=login, tenant=TENANT, client=CLIENT)
+        assert entra.tokens
+    judge(seen, api, value)
+
+
+@faces
+def test_oauth_leaves_no_copy_of_token_and_password(bot, api, authority, is_async):
+    with FakeOAuth(authority) as server:
+        login = server.client()
+        seen = bot(
+            "oauth", lambda: {"value": server.issued[-1], "login": login}, is_async, where=server.origin, login=login
+        )
+        assert len(server.issued) == 1
+    judge(seen, api, server.issued[-1])

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import botsec
 import pytest
+from botsec.testing import FakeClock
 from servers import hostile as acts
 from servers.api import Reply
 
@@ -118,6 +119,25 @@ for _ in range(2):
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads through /proc")
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_call_after_a_long_rest_dials_however_many_connections_went_stale(api, tls, method):
+    api.on("/slow", Reply(200, delay=0.3))
+
+    async def main():
+        async with botsec.AsyncClient(api.origin, networks="loopback", tls=tls, retry=1) as client:
+            await asyncio.gather(*(client.get("/slow") for _ in range(12)))
+            kept = api.accepted
+            assert kept >= 6
+            assert (await client.request(method, "/x")).status_code == 200
+            assert api.accepted == kept, "kept ones are used again"
+            with FakeClock() as clock:
+                clock.advance(3600)
+                assert (await client.request(method, "/x")).status_code == 200
+            assert api.accepted == kept + 1
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("kind", ["sync", "async"])
 def test_closed_clients_leave_no_connection_and_no_thread(api, authority, kind):
     command = [sys.executable, "-c", CLOSES, api.origin, authority.ca_file, kind]

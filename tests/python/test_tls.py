@@ -10,7 +10,7 @@ import traceback
 import botsec
 import pytest
 from cryptography import x509
-from servers import chains, handshake
+from servers import chains, handshake, legacy
 from servers.chains import Shape, Shown, make
 
 #: The transport behaves the same over both of its engines.
@@ -141,6 +141,17 @@ def test_old_versions_and_weak_ciphers_are_refused(show, get, root, case):
     assert get(server, root).status_code == 200
     server.heads.clear()
     refused(get, server, root, min_version="1.3")
+
+
+@pytest.mark.parametrize("cipher", ["rc4", "3des"])
+def test_a_real_server_that_has_rc4_or_3des_alone_is_refused(get, root, cipher):
+    leaf = make(Shape(key=chains.rsa_key(2048)), root)
+    assert legacy.knows(cipher, leaf)
+    with legacy.Legacy(leaf, cipher) as server:
+        refused(get, server, root)
+        assert server.wait_until(lambda: server.errors)
+    with legacy.Legacy(leaf, "aes128gcm") as modern:
+        assert get(modern, root).content == b"ok"
 
 
 @pytest.mark.parametrize("case", handshake.SUITES)

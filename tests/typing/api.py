@@ -1,6 +1,7 @@
 """Never run: a type checker reads the public names as a user would write them."""
 
 from array import array
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypedDict
 
 from botsec import (
     AppRoleLogin,
@@ -12,6 +13,7 @@ from botsec import (
     Client,
     HmacSigner,
     HttpSignature,
+    InputError,
     OAuth2ClientCredentials,
     OAuth2Refresh,
     Response,
@@ -21,10 +23,21 @@ from botsec import (
     Timeout,
     Tls,
     Vault,
+    errors,
     escape,
     network,
+    render,
     secret,
+    validate,
 )
+from pydantic import BaseModel, TypeAdapter
+
+if TYPE_CHECKING:
+    from jsonschema_rs import Draft202012Validator as Validator
+
+
+class Model(BaseModel):
+    id: int
 
 
 def sync() -> str:
@@ -53,7 +66,8 @@ async def other() -> int:
         try:
             response = await client.post("/x", json={"a": secret("env:KEY")}, check=lambda r: r.json()["ok"])
         except BotsecError as error:
-            text: str = error.code + str(error)
+            text: str = error.code + str(error) + errors.user_text(error, platform="slack")
+            text += render.telegram("<b>{name}</b>", name=text) + render.html("{x}", x=render.Safe("<br>", "html"))
             return len(text)
         async with client.stream("GET", "/x") as stream:
             async for event in stream.aiter_sse():
@@ -100,3 +114,64 @@ def managed_by_aws(key: Secret) -> Secret:
     )
     secret("aws-sm:prod/bot?field=key", provider=Aws.from_env(region=None, networks="private"))
     return secret("aws-sm:prod/bot", provider=aws, ttl=60, max_stale=0)
+
+
+class User(TypedDict):
+    id: int
+
+
+def judged(client: Client, adapter: TypeAdapter[list[int]], validator: "Validator") -> tuple[Model, list[int]]:
+    response = client.post("/x", json={"id": 1}, schema=Model)
+    client.post("/x", json={"id": 1}, schema=adapter)
+    client.post("/x", json={"id": 1}, schema=validator)
+    client.put("/x", json={"id": 1}, schema=lambda body: "id" in body)
+    anything: User = response.json(schema=lambda body: "id" in body)
+    response.json(schema=validator)["id"] = anything
+    return response.json(schema=Model), response.json(schema=adapter)
+
+
+class Part(NamedTuple):
+    value: object
+    expression: str
+    conversion: Literal["a", "r", "s"] | None
+    format_spec: str
+
+
+class TString(NamedTuple):
+    """As `string.templatelib.Template`, which older Pythons do not have."""
+
+    strings: tuple[str, ...]
+    interpolations: tuple[Part, ...]
+
+
+async def addressed(client: AsyncClient, typed: str) -> Response:
+    await client.get("/users/{id:int}{?limit:int(1..100)}", path={"id": 1, "limit": None})
+    await client.get(TString(("/users/", ""), (Part(1, "user_id", None, "int"),)))
+    # A stranger's URL is a str: a type checker that knows LiteralString takes it from open_web clients alone.
+    return await AsyncClient.open_web().get(typed)
+
+
+def any_client(client: Client) -> Client[str]:
+    any_client(Client.open_web())
+    return Client.open_web()
+
+
+@validate.checked
+async def handler(user: Annotated[str, validate.Snowflake()], days: Annotated[int, validate.Int(0, 7)] = 1) -> int:
+    return days + len(user)
+
+
+async def validated(untrusted: object) -> bool:
+    number: int = validate.Int(1, 100, text=True)(untrusted)
+    mail: str = validate.Email(require_tld=True, idna=False).check(untrusted)
+    either: str = validate.OneOf("open", "closed")(untrusted)
+    order: dict[str, Any] = validate.Record(
+        {"id": validate.Uuid()}, optional={"note": validate.Text(1, 9, newlines="keep")}, unknown="drop"
+    )(untrusted)
+    try:
+        validate.IpAddress(version=4, is_global=True)(untrusted)
+    except InputError as error:
+        place: str | None = error.path
+        pairs: tuple[tuple[str | None, str], ...] = error.errors
+        return bool(place or error.expected or pairs)
+    return validate.Float(0, 1).is_valid(number + await handler(mail + either, days=len(order)))

@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -46,6 +47,10 @@ impl Bell {
 const BATCH: usize = 32;
 /// Operations under way up to which each is started at once: so few gain nothing from waiting for each other.
 const FEW: usize = 3;
+/// Most calls that wait to be started together where each has a connection of its own: the runtime shall work beside the loop.
+const APART: usize = 8;
+/// The same where they share a connection, so that their frames leave together.
+const TOGETHER: usize = 32;
 
 thread_local! {
     /// On the runtime's thread: the queues with results that nobody was told of yet. Elsewhere `None`.
@@ -83,6 +88,18 @@ impl Queue {
     }
 }
 
+/// When a task is started. To wake the runtime's thread costs a system call, and where both threads have one processor two
+/// switches between them.
+#[derive(Clone, Copy)]
+pub(in super::super) enum Start {
+    /// Now.
+    AtOnce,
+    /// With at most [`APART`] of this turn of the loop.
+    Apart,
+    /// With at most [`TOGETHER`].
+    Together,
+}
+
 /// Completes one future when it is dropped, however its task ended.
 pub(in super::super) struct Ring {
     queue: Weak<Queue>,
@@ -97,13 +114,32 @@ impl Drop for Ring {
     }
 }
 
+/// Hashes numbers that we count up ourselves: each is its own hash, spread over the high bits too.
+#[derive(Default)]
+struct ByNumber(u64);
+
+impl Hasher for ByNumber {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(self.0 ^ u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // The golden ratio: neighbours fall far apart (Knuth, The Art of Computer Programming 3, §6.4).
+        self.0 = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+}
+
 /// The loop's end of a completion queue. Made by `botsec._loop`, one per loop.
 #[pyclass(frozen, weakref, module = "botsec._core")]
 pub(in super::super) struct Bridge {
     queue: Arc<Queue>,
     ear: Option<TcpStream>,
     next: AtomicU64,
-    futures: Lock<HashMap<u64, Py<Promise>>>,
+    futures: Lock<HashMap<u64, Py<Promise>, BuildHasherDefault<ByNumber>>>,
     /// Where the tasks are that the runtime's thread was not yet told of.
     untold: Lock<Option<Arc<Inbox>>>,
     /// A weak reference to the loop, which keeps the bridge alive through its reader.
@@ -141,7 +177,7 @@ impl Bridge {
 
     /// Complete what is done. Called by the loop when the descriptor is readable.
     fn drain(&self, py: Python<'_>) -> PyResult<()> {
-        let in_task = promise::in_task(py)?;
+        let in_task = promise::in_task(self.home.bind(py))?;
         self.hush();
         // Rings that come from here on find the bell silent and ring it again.
         self.queue.ringing.store(false, Ordering::Release);
@@ -169,12 +205,16 @@ impl Bridge {
         Ok((future, id, Ring { queue: Arc::downgrade(&self.queue), id }))
     }
 
-    /// Has the runtime's thread run a task: at once, or to `gather` with the others of this turn of the loop unless few are
-    /// under way.
-    pub(in super::super) fn start(slf: &Bound<'_, Self>, inbox: Arc<Inbox>, task: Task, gather: bool) -> PyResult<()> {
+    /// Has the runtime's thread run a task: with the others of this turn of the loop, or at once where few are under way.
+    pub(in super::super) fn start(slf: &Bound<'_, Self>, inbox: Arc<Inbox>, task: Task, start: Start) -> PyResult<()> {
         let (this, py) = (slf.get(), slf.py());
         let waiting = inbox.push(task);
-        if !gather || this.futures.lock().len() <= FEW || waiting >= BATCH {
+        let most = match start {
+            Start::AtOnce => 0,
+            Start::Apart => APART,
+            Start::Together => TOGETHER,
+        };
+        if waiting >= most || this.futures.lock().len() <= FEW {
             inbox.ring();
             return Ok(());
         }

@@ -2,6 +2,7 @@
 
 pub(super) mod background;
 pub(super) mod bridge;
+pub(super) mod operation;
 pub(super) mod promise;
 mod pump;
 pub(super) mod stack;

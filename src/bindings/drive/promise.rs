@@ -91,9 +91,10 @@ impl Promise {
     }
 }
 
-/// Whether a task of this thread's loop runs now.
-pub(super) fn in_task(py: Python<'_>) -> PyResult<bool> {
-    Ok(!CURRENT.import(py, "asyncio", "current_task")?.call0()?.is_none())
+/// Whether a task of this loop runs now. The loop is named, or asyncio would look for it with a system call.
+pub(super) fn in_task(home: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = home.py();
+    Ok(!CURRENT.import(py, "asyncio", "current_task")?.call1((home.call0()?,))?.is_none())
 }
 
 static CURRENT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -115,7 +116,7 @@ impl Promise {
     }
 
     /// Yield itself to the task until it is done.
-    fn __next__(slf: &Bound<'_, Self>) -> PyResult<Option<Py<Self>>> {
+    pub(in super::super) fn __next__(slf: &Bound<'_, Self>) -> PyResult<Option<Py<Self>>> {
         let this = slf.get();
         {
             let mut state = this.state.lock();

@@ -16,10 +16,11 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep};
 
-use super::super::call::{Prepared, Question};
+use super::super::call::{Prepared, Question, SignRequest};
 use super::super::client::Core;
 use super::super::convert;
 use super::super::error::{Raise, wrong_type};
+use super::super::outside;
 use super::Sketch;
 use super::pump::Pump;
 use crate::clock;
@@ -54,21 +55,22 @@ pub(in super::super) struct Driver {
 
 /// The drivers of one client.
 #[derive(Default)]
-pub(in super::super) struct Stack(Lock<Vec<Driver>>);
+#[expect(clippy::vec_box, reason = "a driver is taken out by each call and put back: in its box it stays where it is")]
+pub(in super::super) struct Stack(Lock<Vec<Box<Driver>>>);
 
 impl Driver {
-    fn new(settings: &Settings) -> Result<Self, Error> {
+    fn new(settings: &Settings) -> Result<Box<Self>, Error> {
         let runtime = Builder::new_current_thread().enable_io().enable_time().build();
         let runtime = runtime.map_err(|e| Error::new(Code::TransportConnect).with("reason", e.kind().to_string()))?;
         let crew = Crew::default();
-        Ok(Self {
+        Ok(Box::new(Self {
             runtime: Some(runtime),
             transport: Some(Transport::new(settings, Some(&crew))?),
             crew: Some(crew),
             tick: None,
             epoch: epoch(),
             used: clock::now(),
-        })
+        }))
     }
 }
 
@@ -91,7 +93,7 @@ impl Drop for Driver {
 
 impl Stack {
     /// The driver used last, or a new one.
-    pub(in super::super) fn pop(&self, settings: &Settings) -> Result<Driver, Error> {
+    pub(in super::super) fn pop(&self, settings: &Settings) -> Result<Box<Driver>, Error> {
         loop {
             let popped = self.0.lock().pop();
             match popped {
@@ -103,7 +105,7 @@ impl Stack {
     }
 
     /// Takes a driver back.
-    pub(in super::super) fn push(&self, mut driver: Driver) {
+    pub(in super::super) fn push(&self, mut driver: Box<Driver>) {
         driver.used = clock::now();
         let surplus = {
             let mut drivers = self.0.lock();
@@ -131,14 +133,13 @@ enum Step<T> {
     Tick,
     /// The body has room for a chunk, or wants no more.
     Room(Option<Room>),
-    /// A signer is asked.
+    /// A signer or the callable of a secret is asked.
     Ask(Question),
 }
 
 /// How a sync call ended: an outcome, or the caller's own exception with the event of the abandoned call.
-#[expect(clippy::large_enum_variant, reason = "moved once per call; a box would cost an allocation on every success")]
 pub(in super::super) enum Driven {
-    Outcome(Outcome, Driver),
+    Outcome(Outcome, Box<Driver>),
     Raised(PyErr, Event),
 }
 
@@ -175,7 +176,7 @@ pub(in super::super) fn call(py: Python<'_>, core: &Core, prepared: Prepared) ->
     let mut looked = driver.used;
     let rest = clock::now().duration_since(looked);
     let result = py.detach(|| {
-        let Driver { runtime: Some(runtime), transport: Some(transport), crew: Some(crew), tick, .. } = &mut driver
+        let Driver { runtime: Some(runtime), transport: Some(transport), crew: Some(crew), tick, .. } = &mut *driver
         else {
             return Err(wrong_type("The driver is gone."));
         };
@@ -279,15 +280,23 @@ async fn step<F: Future>(
 }
 
 fn answer(py: Python<'_>, question: Question, signers: &[std::sync::Arc<Py<PyAny>>]) -> PyResult<()> {
-    let Some(signer) = signers.get(question.index) else { return Ok(()) };
-    let request = super::super::call::SignRequest::show(py, question.request);
+    let (index, request, reply) = match question {
+        Question::Sign(index, request, reply) => (index, request, reply),
+        Question::Read(secret, reply) => {
+            outside::finish(py, &secret)?;
+            let _ = reply.send(());
+            return Ok(());
+        }
+    };
+    let Some(signer) = signers.get(index) else { return Ok(()) };
+    let request = SignRequest::show(py, request);
     let signed = signer.bind(py).call_method1("sign", (request,))?;
     if signed.hasattr("__await__")? {
         // Closed, or Python warns of a coroutine that was never awaited.
         let _ = signed.call_method0("close");
         return Err(wrong_type("This signer's sign() is async: use it with an AsyncClient."));
     }
-    let _ = question.reply.send(Ok(signature(&signed)?));
+    let _ = reply.send(Ok(signature(&signed)?));
     Ok(())
 }
 

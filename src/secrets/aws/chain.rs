@@ -17,12 +17,12 @@ use crate::secrets::env;
 use crate::secrets::metadata::AwsMachine;
 use crate::validate::Leaf;
 
-/// What the process's surroundings say of AWS, read when the provider is made and never again.
-#[derive(Clone)]
+/// What the process's surroundings say of AWS, read when the provider is made and never again. What cannot be used there
+/// matters to those alone who would use it.
 pub(super) struct Surroundings {
-    keys: Option<Keys>,
-    identity: Option<WebIdentity>,
-    machine: AwsMachine,
+    keys: Result<Option<Keys>, Error>,
+    identity: Result<Option<WebIdentity>, Error>,
+    machine: Result<AwsMachine, Error>,
     files: profile::Files,
 }
 
@@ -37,26 +37,49 @@ impl Surroundings {
     /// Reads the variables that every AWS client reads.
     ///
     /// # Errors
-    /// `SecretAccessError` that names the variable that cannot be used.
+    /// `SecretAccessError` for the name of a file that cannot be one.
     pub(super) fn read() -> Result<Self, Error> {
-        let keys = match (env::variable("AWS_ACCESS_KEY_ID")?, env::hidden("AWS_SECRET_ACCESS_KEY")?) {
+        let files = profile::Files::locate()?;
+        Ok(Self { keys: Self::keys(), identity: Self::identity(), machine: AwsMachine::from_env(), files })
+    }
+
+    fn keys() -> Result<Option<Keys>, Error> {
+        match (env::variable("AWS_ACCESS_KEY_ID")?, env::hidden("AWS_SECRET_ACCESS_KEY")?) {
             (Some(id), Some(secret)) => {
                 let session = env::hidden("AWS_SESSION_TOKEN")?;
-                Some(Keys { id: Leaf::Plain(id), secret, session, lifetime: None })
+                Ok(Some(Keys { id: Leaf::Plain(id), secret, session, lifetime: None }))
             }
-            (None, None) => None,
-            (None, _) => return Err(half("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")),
-            (_, None) => return Err(half("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID")),
-        };
-        let identity = match (env::variable("AWS_WEB_IDENTITY_TOKEN_FILE")?, env::variable("AWS_ROLE_ARN")?) {
+            (None, None) => Ok(None),
+            (None, _) => Err(half("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")),
+            (_, None) => Err(half("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID")),
+        }
+    }
+
+    fn identity() -> Result<Option<WebIdentity>, Error> {
+        match (env::variable("AWS_WEB_IDENTITY_TOKEN_FILE")?, env::variable("AWS_ROLE_ARN")?) {
             (Some(file), Some(arn)) => {
                 let session = env::variable("AWS_ROLE_SESSION_NAME")?;
-                Some(WebIdentity { role: Role::new(&arn, session.as_deref(), None, None)?, file: file.into() })
+                Ok(Some(WebIdentity { role: Role::new(&arn, session.as_deref(), None, None)?, file: file.into() }))
             }
-            (Some(_), None) => return Err(half("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")),
-            (None, _) => None,
-        };
-        Ok(Self { keys, identity, machine: AwsMachine::from_env()?, files: profile::Files::locate()? })
+            (Some(_), None) => Err(half("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")),
+            (None, _) => Ok(None),
+        }
+    }
+
+    /// Finds out at start-up what the first source that is there will say, as far as no network is needed.
+    ///
+    /// # Errors
+    /// As those of the variables and files.
+    pub(super) fn check(&self, profile: Option<&str>) -> Result<(), Error> {
+        let has = |found: Result<bool, &Error>| found.map_err(Error::copy);
+        if has(self.keys.as_ref().map(Option::is_some))?
+            || profile.is_some()
+            || self.files.read()?.has_keys(profile::DEFAULT)
+            || has(self.identity.as_ref().map(Option::is_some))?
+        {
+            return Ok(());
+        }
+        self.machine.as_ref().map(drop).map_err(Error::copy)
     }
 
     /// What a profile says of its region.
@@ -94,14 +117,17 @@ impl Chain {
     /// # Errors
     /// [`Fault`] of the first source that is there but cannot be used.
     pub(super) async fn keys(&self) -> Result<Keys, Fault> {
-        if let Some(keys) = self.around.keys.as_ref().filter(|_| self.whole) {
+        if self.whole
+            && let Some(keys) = said(&self.around.keys)?
+        {
             return Ok(keys.clone());
         }
-        let plan = self.plan().map_err(firm)?;
-        match (plan, &self.around.identity) {
-            (Some(plan), _) => self.run(plan).await,
-            (None, Some(identity)) => self.web(identity).await,
-            (None, None) => self.around.machine.credentials().await,
+        if let Some(plan) = self.plan().map_err(firm)? {
+            return self.run(plan).await;
+        }
+        match said(&self.around.identity)? {
+            Some(identity) => self.web(identity).await,
+            None => said(&self.around.machine)?.credentials().await,
         }
     }
 
@@ -124,7 +150,7 @@ impl Chain {
                         Origin::Profile(plan) => self.run(*plan).await?,
                         Origin::Environment => {
                             let missing = || firm(half("AWS_ACCESS_KEY_ID", "credential_source"));
-                            self.around.keys.clone().ok_or_else(missing)?
+                            said(&self.around.keys)?.clone().ok_or_else(missing)?
                         }
                         Origin::Container | Origin::Instance => self.machine(&origin).await?,
                     };
@@ -148,12 +174,13 @@ impl Chain {
 
     /// What `credential_source` names, which must be what this machine is.
     async fn machine(&self, wanted: &Origin) -> Result<Keys, Fault> {
+        let machine = said(&self.around.machine)?;
         let fits = matches!(
-            (wanted, &self.around.machine),
+            (wanted, machine),
             (Origin::Container, AwsMachine::Container { .. }) | (Origin::Instance, AwsMachine::Instance { .. })
         );
         if fits {
-            return self.around.machine.credentials().await;
+            return machine.credentials().await;
         }
         let said = "The profile's `credential_source` is not where this process runs.";
         Err(firm(Error::new(Code::SecretAccess).saying(said)))
@@ -169,6 +196,11 @@ impl Chain {
             )
         })
     }
+}
+
+/// What the surroundings said, when it is needed.
+fn said<T>(found: &Result<T, Error>) -> Result<&T, Fault> {
+    found.as_ref().map_err(|error| firm(error.copy()))
 }
 
 pub(super) fn firm(error: Error) -> Fault {

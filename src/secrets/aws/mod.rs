@@ -91,6 +91,9 @@ impl Aws {
             Credentials::Profile(name) => Some(name.clone()),
             _ => variable("AWS_PROFILE")?,
         };
+        if let Some(around) = around.as_ref().filter(|_| is_whole) {
+            around.check(profile.as_deref())?;
+        }
         let named = [region, variable("AWS_REGION")?, variable("AWS_DEFAULT_REGION")?].into_iter().flatten().next();
         let region = match (named, &around) {
             (None, Some(around)) => around.region_of(profile.as_deref())?,

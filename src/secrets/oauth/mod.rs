@@ -7,16 +7,14 @@ mod consent;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use self::consent::{Consent, Shown};
 use super::caller::{json, strange};
-use super::{Answer, Ask, Caller, Fetch, Fetching, Reach, clean, found, kept, version};
+use super::{Answer, Ask, Caller, Fetch, Fetching, Reach, clean, found, grant, kept, version};
 use crate::encode;
 use crate::error::{Code, Error};
-use crate::secret::{Fault, Form, Found, Piece, Renewed, Secret, Terms, Text};
+use crate::secret::{Fault, Found, Renewed, Secret, Terms};
 use crate::sign::Auth;
 use crate::url::SafeUrl;
 use crate::validate::{Leaf, Route};
@@ -27,8 +25,6 @@ const TERMS: Terms = Terms { ttl: Duration::from_secs(365 * 86_400), max_stale: 
 const USUAL_S: u64 = 3600;
 /// Longest time that is believed: a year.
 const LONGEST_S: u64 = 365 * 86_400;
-/// A token is not used in the last tenth of its life, at most a minute: the request needs time to arrive.
-const MARGIN: Duration = Duration::from_secs(60);
 /// What the flow itself sends.
 const OWN: [&str; 6] = ["grant_type", "client_id", "client_secret", "refresh_token", "scope", "audience"];
 
@@ -91,13 +87,7 @@ impl Tokens {
         })?;
         let (path, query) = url.path_and_query();
         Route::parse(path).map_err(|_| wrong("The path of `token_url` holds a character that needs encoding."))?;
-        let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
-        let pairs = query.unwrap_or("").split('&').filter(|pair| !pair.is_empty());
-        let pair = |pair: &str| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(key), decode(value))
-        };
-        let params = pairs.map(pair).collect();
+        let params = grant::pairs(query);
         if flow.client_id.is_empty() {
             return Err(wrong("`client_id` is empty."));
         }
@@ -195,7 +185,7 @@ impl Tokens {
                 fields.extend(client.map(|secret| ("client_secret", Leaf::Hidden(secret))));
             }
         }
-        let ask = Ask::post(self.template.clone(), "application/x-www-form-urlencoded", form(&fields));
+        let ask = Ask::post(self.template.clone(), "application/x-www-form-urlencoded", grant::form(&fields));
         let ask = Ask { params: self.params.clone(), auth, reads: &[400, 401, 403], ..ask };
         let answer = self.caller.send(ask).await?;
         self.read(&answer, &began).map_err(|fault| Fault { error: fault.error.with("manager", self.host()), ..fault })
@@ -218,13 +208,13 @@ impl Tokens {
 
     fn read(&self, answer: &Answer, began: &str) -> Result<Found, Fault> {
         if answer.status >= 300 {
-            let code = json(answer).ok().and_then(|body| refusal_code(&body));
+            let code = json(answer).ok().and_then(|body| grant::refusal(&body));
             return Err(refused(answer.status, code));
         }
         let body = json(answer)?;
         // Some endpoints refuse with a status that says otherwise.
         if body.get("error").is_some_and(|error| !error.is_null()) {
-            return Err(refused(answer.status, refusal_code(&body)));
+            return Err(refused(answer.status, grant::refusal(&body)));
         }
         let text = |key: &str| body.get(key).and_then(Value::as_str);
         let token = text("access_token").ok_or_else(|| strange("the answer holds no access token"))?;
@@ -241,7 +231,7 @@ impl Tokens {
             None => return Err(strange("the answer names no token type")),
         }
         // RFC 6749 appendix A.12; what does not fit could not be sent.
-        if !token.bytes().all(|b| (0x21..0x7f).contains(&b)) {
+        if !grant::fits_a_header(token) {
             return Err(strange("the token holds characters that no header may hold"));
         }
         found(token, None, Some(lifetime(body.get("expires_in"))?))
@@ -273,24 +263,13 @@ fn lifetime(expires: Option<&Value>) -> Result<Duration, Fault> {
     match seconds {
         None => Err(strange("the token's lifetime is no number")),
         Some(0) => Err(strange("the token has no time left")),
-        Some(seconds) => {
-            let all = Duration::from_secs(seconds.min(LONGEST_S));
-            Ok(all - MARGIN.min(all / 10))
-        }
+        Some(seconds) => Ok(grant::in_use(Duration::from_secs(seconds.min(LONGEST_S)))),
     }
-}
-
-/// The error code of RFC 6749 §5.2 in an answer, if it looks like one. Descriptions are not read: they may repeat what was
-/// sent.
-fn refusal_code(body: &Value) -> Option<String> {
-    let code = body.get("error")?.as_str()?;
-    let fits = (1..=40).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-    fits.then(|| code.to_owned())
 }
 
 fn refused(status: u16, code: Option<String>) -> Fault {
     let code = code.unwrap_or_else(|| "unnamed".to_owned());
-    let passing = ["temporarily_unavailable", "server_error", "slow_down"].contains(&code.as_str());
+    let passing = grant::passes(&code);
     let hint = match code.as_str() {
         "invalid_client" => "the client's name or its secret is refused",
         "invalid_grant" => "the refresh token is spent, revoked, or of another client: a person has to consent again",
@@ -301,23 +280,6 @@ fn refused(status: u16, code: Option<String>) -> Fault {
     let error = Error::new(Code::SecretAccess).with("status", status.to_string());
     let reason = format!("the token endpoint refused: {code}");
     Fault { error: error.with("reason", reason).with("oauth_error", code).hint(hint), passing }
-}
-
-/// Fields as `application/x-www-form-urlencoded`, secrets not yet resolved.
-fn form(fields: &[(&str, Leaf)]) -> Text {
-    let mut text = Text::default();
-    for (index, (name, leaf)) in fields.iter().enumerate() {
-        let mark = if index > 0 { "&" } else { "" };
-        let mut plain = format!("{mark}{}=", encode::url_query(name));
-        if let Leaf::Plain(value) = leaf {
-            plain.push_str(&encode::url_query(value));
-        }
-        text.push(Piece::Plain(Bytes::from(plain)));
-        if let Leaf::Hidden(secret) = leaf {
-            text.push(Piece::Hidden(secret.clone(), Form::Percent));
-        }
-    }
-    text
 }
 
 #[cfg(test)]

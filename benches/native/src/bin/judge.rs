@@ -8,14 +8,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use botsec::client::{Options, Parts, Scope};
-use botsec::pipeline::{self, Call, Content, ThrottleSetup, Times};
+use botsec::client::Parts;
+use botsec::pipeline::{self, Call, Content};
 use botsec::policy::PermittedRequest;
-use botsec::retry::Rules;
-use botsec::transport::{Limits, Tls, TlsOptions, Transport};
-use botsec::validate::{Body, Request, Route, Target, ValidRequest};
-use botsec_bench_native::{Fallible, cpu_time};
-use http::Method;
+use botsec::transport::{Limits, Transport};
+use botsec::validate::{Route, ValidRequest};
+use botsec_bench_native::{Fallible, client, get, median, per_request, said};
 use tokio::runtime::{Builder, Runtime};
 
 /// Requests of one slice: some 10 ms.
@@ -73,59 +71,26 @@ struct Bench {
 
 impl Bench {
     fn new(origin: &str, path: &str, ca: &str) -> Fallible<Self> {
-        let times =
-            Times { total: Duration::from_secs(90), connect: Duration::from_secs(5), read: Duration::from_secs(30) };
+        let parts = client(origin, path, ca, Vec::new())?;
         let deadline = Instant::now() + Duration::from_secs(3600);
-        let limits = Limits { max_bytes: 32 * 1024 * 1024, read_timeout: times.read, deadline };
-        let options = Options {
-            scope: Scope::Base(Some(origin.to_owned())),
-            auth: Vec::new(),
-            allow: Some(vec![format!("GET {path}")]),
-            hosts: Vec::new(),
-            networks: vec![(None, vec!["loopback".to_owned()])],
-            throttle: ThrottleSetup::default(),
-            rules: Rules::default(),
-            times,
-            tls: Tls::new(TlsOptions { ca_file: Some(ca.into()), ca_only: true, ..TlsOptions::default() })
-                .map_err(said)?,
-            proxy: None,
-            headers: Vec::new(),
-            max_bytes: limits.max_bytes,
-            follow_redirects: true,
-            local_address: None,
-            user_agent: None,
-            content_types: None,
-        };
-        let parts = options.build().map_err(said)?;
+        let limits = Limits { max_bytes: parts.setup.max_bytes, read_timeout: parts.setup.times.read, deadline };
         let transport = Transport::new(&parts.settings, None).map_err(said)?;
         let route = parts.routes.parse(path).map_err(said)?;
         Ok(Self { parts, transport, route, limits })
     }
 
-    fn request(&self) -> Request {
-        Request {
-            method: Method::GET,
-            target: Target::Template(self.route.clone(), Vec::new()),
-            params: Vec::new(),
-            headers: Vec::new(),
-            body: Body::Empty,
-            content_type: None,
-            idempotency_key: None,
-        }
-    }
-
     fn permitted(&self) -> Fallible<PermittedRequest> {
         let setup = &self.parts.setup;
-        let request = ValidRequest::parse(self.request()).map_err(said)?;
+        let request = ValidRequest::parse(get(&self.route)).map_err(said)?;
         Ok(setup.policy.permit(&request, &setup.auth, &setup.defaults).map_err(said)?)
     }
 
     /// CPU microseconds per request of the whole road.
     fn judged(&self, runtime: &Runtime) -> Fallible<f64> {
-        per_request(|| {
+        per_request(SLICE, || {
             for _ in 0..SLICE {
                 let options = pipeline::Options { check: true, ..Default::default() };
-                let call = Call { request: self.request(), options, signers: None };
+                let call = Call { request: get(&self.route), options, outside: None };
                 let outcome = runtime.block_on(pipeline::send(&self.parts.setup, &self.transport, Box::new(call)));
                 match outcome.result.map_err(|failure| said(failure.error))?.content {
                     Content::Read(body) if !body.is_empty() => {}
@@ -139,7 +104,7 @@ impl Bench {
     /// The same of the transport alone.
     fn bare(&self, runtime: &Runtime) -> Fallible<f64> {
         let requests = (0..SLICE).map(|_| self.permitted()).collect::<Fallible<Vec<_>>>()?;
-        per_request(|| {
+        per_request(SLICE, || {
             for request in requests {
                 let body = runtime.block_on(async {
                     let mut reply = self.transport.send(request).await.map_err(|trouble| said(trouble.error))?;
@@ -156,7 +121,7 @@ impl Bench {
     /// The same of validation and policy with no network in between.
     fn judging_alone(&self) -> Fallible<f64> {
         let rounds = (0..20).map(|_| {
-            per_request(|| {
+            per_request(SLICE, || {
                 for _ in 0..SLICE {
                     std::hint::black_box(self.permitted()?);
                 }
@@ -165,19 +130,4 @@ impl Bench {
         });
         Ok(median(&mut rounds.collect::<Fallible<Vec<_>>>()?))
     }
-}
-
-fn per_request(slice: impl FnOnce() -> Fallible<()>) -> Fallible<f64> {
-    let before = cpu_time();
-    slice()?;
-    Ok(cpu_time().saturating_sub(before).as_secs_f64() * 1e6 / SLICE as f64)
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-fn said(error: botsec::error::Error) -> String {
-    format!("{}: {}", error.code().as_str(), error)
 }

@@ -1,0 +1,65 @@
+//! Characters that nobody sees: tags, zero-width ones, direction marks, controls, piled variation selectors.
+//!
+//! A model writes them when somebody hides text from the reader, or breaks a word that a filter looks for. What a script or
+//! an emoji needs stays: joiners within emoji and between letters of scripts that join, one selector behind an emoji.
+
+/// Text without what nobody sees, and how many characters that were. Line separators become line feeds.
+pub(super) fn strip(text: &str) -> (String, usize) {
+    let mut out = String::with_capacity(text.len());
+    let mut dropped = 0;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let keeps = match c {
+            _ if !is_invisible(c) && !is_control(c) => true,
+            '\u{200d}' => {
+                let next = chars.peek().copied();
+                let before = out.chars().rev().find(|c| !matches!(c, '\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}'));
+                before.is_some_and(is_emoji) && next.is_some_and(is_emoji) || joins(before, next)
+            }
+            '\u{200c}' => joins(out.chars().next_back(), chars.peek().copied()),
+            '\u{fe0e}' | '\u{fe0f}' => {
+                let keycap = |c: char| c.is_ascii_digit() || matches!(c, '#' | '*');
+                let before = out.chars().next_back();
+                before.is_some_and(is_emoji) || before.is_some_and(keycap) && chars.peek() == Some(&'\u{20e3}')
+            }
+            _ => false,
+        };
+        if keeps {
+            out.push(c);
+        } else if matches!(c, '\u{2028}' | '\u{2029}' | '\r' | '\u{85}') {
+            // CR LF is one end of a line, and no finding.
+            if c != '\r' || chars.peek() != Some(&'\n') {
+                out.push('\n');
+            }
+        } else {
+            dropped += 1;
+        }
+    }
+    (out, dropped)
+}
+
+fn is_control(c: char) -> bool {
+    c.is_control() && !matches!(c, '\n' | '\t')
+}
+
+/// Unicode's default ignorable characters and the direction marks. Source: UAX #44, `Default_Ignorable_Code_Point`.
+pub(super) fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+fn is_emoji(c: char) -> bool {
+    matches!(c,
+        '\u{a9}' | '\u{ae}' | '\u{203c}' | '\u{2049}' | '\u{2122}' | '\u{2139}' | '\u{2190}'..='\u{21ff}'
+        | '\u{2300}'..='\u{23ff}' | '\u{24c2}' | '\u{25a0}'..='\u{27bf}' | '\u{2934}' | '\u{2935}' | '\u{2b00}'..='\u{2bff}'
+        | '\u{3030}' | '\u{303d}' | '\u{3297}' | '\u{3299}' | '\u{1f000}'..='\u{1faff}')
+}
+
+/// Whether a joiner between these two shapes letters: Arabic and its kin, the scripts of India, Mongolian.
+fn joins(before: Option<char>, next: Option<char>) -> bool {
+    let shaped = |c: char| matches!(c, '\u{600}'..='\u{8ff}' | '\u{900}'..='\u{dff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{18af}');
+    before.is_some_and(shaped) && next.is_some_and(shaped)
+}
