@@ -16,7 +16,7 @@ const MAX_ROOTS: usize = 8;
 /// Tags of a text with parts that are read in another way than these rules do (SVG, MathML, templates, selections).
 const MAX_FOREIGN: usize = 500;
 
-/// Start tags of one text: 100,000 characters of small table cells would cost 12 ms.
+/// Elements of one text: 100,000 characters of small table cells would cost 12 ms.
 const MAX_ELEMENTS: usize = 16_000;
 /// Signs `<` that begin no tag: each is a text of its own to a parser, and 20 times as dear as a letter.
 const MAX_STRAY: usize = 10_000;
@@ -169,6 +169,9 @@ impl<'t> Tally<'t> {
         let kept = self.open.len().saturating_sub(depth + 1);
         if self.open.get(kept).is_some_and(|open| open.eq_ignore_ascii_case(name)) {
             self.open.truncate(kept);
+        } else if is(name, &["p", "br"]) {
+            // Alone these two make an element.
+            self.elements += 1;
         }
     }
 

@@ -172,6 +172,8 @@ def test_markup_that_would_keep_a_parser_busy_is_escaped(piece):
             f"<b title='{sign * 60_000}'>x</b>",
         ):
             assert escape.sanitize_html(text, "email") == escape.html(text) or sign == "<"
+    assert escape.sanitize_html("</p>" * 20_000) == escape.html("</p>" * 20_000)
+    assert escape.sanitize_html("</p>x") == "<p></p>x"
     many = "<b " + " ".join(f"a{n}" for n in range(600)) + ">x</b>"
     assert escape.sanitize_html(many) == escape.html(many)
     assert escape.sanitize_html(piece.format(n=1) + "plain") != ""
