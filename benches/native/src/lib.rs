@@ -10,10 +10,12 @@ use botsec::sign::Auth;
 use botsec::transport::{Tls, TlsOptions};
 use botsec::validate::{Body, Request, Route, Target};
 use http::Method;
+use mimalloc::MiMalloc;
 use rustix::time::{ClockId, clock_gettime};
+use zeroizing_alloc::ZeroAlloc;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: ZeroAlloc<MiMalloc> = ZeroAlloc(MiMalloc);
 
 /// Anything that ends a measurement early.
 pub type Fallible<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
