@@ -261,6 +261,7 @@ pub(super) struct Suspects<F> {
 /// [`Suspects`] of a `const fn` that names them.
 macro_rules! suspects {
     ($name:path) => {{
+        #[expect(clippy::indexing_slicing, reason = "runs at compile time, where a wrong index does not build")]
         const TABLE: [bool; 256] = {
             let mut table = [false; 256];
             let mut byte = 0;
