@@ -263,8 +263,29 @@ fn every_table_is_in_order() {
 #[test]
 fn hostile_repetition_comes_back() {
     for piece in [
-        "[", "](", "<", "![", "http://", "`", "<a ", "](x \"", "]:", "&#", "%2", "\\", "a.co ", "@", "<@", "data:",
-        "[a](", "//", "x@a.co",
+        "[",
+        "](",
+        "<",
+        "![",
+        "http://",
+        "`",
+        "<a ",
+        "](x \"",
+        "]:",
+        "&#",
+        "%2",
+        "\\",
+        "a.co ",
+        "@",
+        "<@",
+        "data:",
+        "[a](",
+        "//",
+        "x@a.co",
+        "x@a.co,",
+        "https://a.co)",
+        "http://é.co)@",
+        "a.co@b.co,",
     ] {
         let text = piece.repeat(20_000 / piece.len());
         for platform in [Platform::Telegram, Platform::Discord] {
