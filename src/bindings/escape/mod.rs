@@ -23,6 +23,7 @@ fn given<'a, 'py>(text: &'a Bound<'py, PyAny>) -> PyResult<&'a Text<'py>> {
 #[inline]
 fn apply<'py>(text: &Bound<'py, PyAny>, escape: impl FnOnce(&str) -> Cow<'_, str>) -> PyResult<Text<'py>> {
     let given = given(text)?;
+    // A lone surrogate cannot be sent anywhere: it becomes U+FFFD instead of an exception.
     let Ok(whole) = given.to_str() else { return Ok(PyString::new(text.py(), &escape(&given.to_string_lossy()))) };
     match escape(whole) {
         Cow::Borrowed(same) if same.len() == whole.len() => Ok(given.clone()),
@@ -35,11 +36,11 @@ fn try_apply<'py>(
     escape: impl FnOnce(&str) -> Result<Cow<'_, str>, Error>,
 ) -> PyResult<Text<'py>> {
     let given = given(text)?;
-    // A lone surrogate cannot be sent anywhere: it becomes U+FFFD instead of an exception.
-    let lossy = given.to_string_lossy();
-    let whole = matches!(lossy, Cow::Borrowed(_));
-    match escape(&lossy).or_raise(text.py())? {
-        Cow::Borrowed(same) if whole && same.len() == lossy.len() => Ok(given.clone()),
+    let Ok(whole) = given.to_str() else {
+        return Ok(PyString::new(text.py(), &escape(&given.to_string_lossy()).or_raise(text.py())?));
+    };
+    match escape(whole).or_raise(text.py())? {
+        Cow::Borrowed(same) if same.len() == whole.len() => Ok(given.clone()),
         out => Ok(PyString::new(text.py(), &out)),
     }
 }
