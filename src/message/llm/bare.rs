@@ -142,6 +142,12 @@ fn scan(chunk: &str, base: usize, found: &mut Vec<Candidate>) {
         let run_end = rest.find(|c| !is_run(c)).unwrap_or(rest.len());
         let (run, after) = rest.split_at_checked(run_end).unwrap_or((rest, ""));
         if let Some(start) = begins(run, after) {
+            // What some take for letters before a scheme ends a name for others.
+            let before = run.get(..start).unwrap_or("");
+            if is_host(before) {
+                let range = base + at..base + at + before.trim_end_matches(edges).len();
+                found.push(Candidate { range, name: Some(base + at..base + at + start), runs_on: false });
+            }
             let end = at + start + token_end(rest.get(start..).unwrap_or(""));
             let token = chunk.get(at + start..end).unwrap_or("");
             let authority_ends =

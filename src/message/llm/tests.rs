@@ -52,6 +52,7 @@ fn links_off_the_list_keep_their_label_and_lose_their_target() {
             "see evil[.]com, (link removed: evil[.]com) and (link removed: evil[.]com)",
         ),
         ("[a](https://evil.test", "a (link removed: evil[.]test)"),
+        ("evil.test«https://docs.example.org", "evil[.]test«https://docs.example.org"),
     ] {
         assert_eq!(discord(text), expected, "{text}");
     }
