@@ -70,7 +70,7 @@ asyncio.run(main())
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=5.0, help="seconds of each row (default 5)")
+    parser.add_argument("--seconds", type=float, default=8.0, help="seconds of each row (default 8)")
     parser.add_argument("--requests", type=int, default=500, help="requests before the sliding window (default 500)")
     arguments = parser.parse_args()
     if shutil.which("redis-server") is None:

@@ -77,6 +77,12 @@ def calls():
             "day": validate.Date(),
         }
     )
+    # Nothing but ranges and lengths: what is left is the dictionary.
+    whole_numbers, words = validate.Int(0, 100), validate.Str(1, 64)
+    plain = validate.Record({name: whole_numbers if at % 2 else words for at, name in enumerate(RECORD)})
+    plain_value = {name: 42 if at % 2 else "text" for at, name in enumerate(RECORD)}
+    rust_plain = schema(plain.json_schema())
+    assert plain.is_valid(plain_value)
     peer_int = pydantic_core.SchemaValidator(core.int_schema(ge=1, le=100))
     peer_strict = pydantic_core.SchemaValidator(core.int_schema(ge=1, le=100, strict=True))
     rust_int = schema({"type": "integer", "minimum": 1, "maximum": 100})
@@ -86,7 +92,7 @@ def calls():
         record.json_schema()
         | {"properties": record.json_schema()["properties"] | {"mail": {"type": "string", "format": "email"}}}
     )
-    for judge, value in [(rust_int, 42), (rust_mail, MAIL), (rust_record, RECORD)]:
+    for judge, value in [(rust_int, 42), (rust_mail, MAIL), (rust_record, RECORD), (rust_plain, plain_value)]:
         assert judge.is_valid(value)
     return {
         "empty loop": (None, 42),
@@ -102,6 +108,8 @@ def calls():
         "jsonschema-rs email is_valid": (rust_mail.is_valid, MAIL),
         "Record is_valid": (record.is_valid, RECORD),
         "Record check": (record.check, RECORD),
+        "Record of numbers and words is_valid": (plain.is_valid, plain_value),
+        "jsonschema-rs record of numbers and words is_valid": (rust_plain.is_valid, plain_value),
         "jsonschema-rs record is_valid": (rust_record.is_valid, RECORD),
         "Text is_valid": (validate.Text(1, 64).is_valid, "Joe Bloggs"),
         "Text is_valid, 40 Cyrillic": (validate.Text(1, 64).is_valid, "и" * 40),
@@ -144,6 +152,12 @@ def bars(took):
         ("Int call over pydantic-core", "Int call", "pydantic-core int", None),
         ("Email is_valid over jsonschema-rs", "Email is_valid", "jsonschema-rs email is_valid", 0.35),
         ("Record is_valid over jsonschema-rs", "Record is_valid", "jsonschema-rs record is_valid", 0.35),
+        (
+            "Record of numbers and words over jsonschema-rs",
+            "Record of numbers and words is_valid",
+            "jsonschema-rs record of numbers and words is_valid",
+            0.35,
+        ),
     ]
     rows = []
     missed = False

@@ -234,10 +234,10 @@ impl Client {
         Ok(stats)
     }
 
-    /// Whether a callable brings one of them.
+    /// Whether a callable is to be asked for one of them now.
     #[getter]
     fn asks_outside(&self) -> bool {
-        outside::any(self.0.setup.auth.iter().flat_map(Auth::secrets))
+        outside::any_due(self.0.setup.auth.iter().flat_map(Auth::secrets))
     }
 
     /// The secrets of the client's own proofs.

@@ -62,7 +62,12 @@ pub(super) fn of(secret: &Secret) -> Option<Arc<Outside>> {
 
 /// Whether any of these secrets comes from a callable.
 pub(super) fn any<'a>(mut secrets: impl Iterator<Item = &'a Secret>) -> bool {
-    COUNT.load(Ordering::Acquire) > 0 && secrets.any(|secret| of(secret).is_some())
+    COUNT.load(Ordering::Acquire) > 0 && secrets.any(Secret::is_outside)
+}
+
+/// Whether a callable is to be asked for any of these secrets now.
+pub(super) fn any_due<'a>(mut secrets: impl Iterator<Item = &'a Secret>) -> bool {
+    COUNT.load(Ordering::Acquire) > 0 && secrets.any(|secret| secret.is_outside() && secret.is_due())
 }
 
 /// Asks the callables of these secrets that are due, on this thread.
@@ -70,7 +75,7 @@ pub(super) fn read<'a>(py: Python<'_>, secrets: impl Iterator<Item = &'a Secret>
     if COUNT.load(Ordering::Acquire) == 0 {
         return Ok(());
     }
-    for secret in secrets.filter(|secret| of(secret).is_some()) {
+    for secret in secrets.filter(|secret| secret.is_outside() && secret.is_due()) {
         ask(py, secret, false)?;
     }
     Ok(())

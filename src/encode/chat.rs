@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use super::lines::{Start, ends, walk};
+use super::lines::{Start, ends, turns, walk};
 use super::markup::{html, is_html};
-use super::table::Table;
+use super::table::{Table, suspects};
 
 /// Where in a message the text stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,20 +85,22 @@ pub fn matrix_html(text: &str) -> Cow<'_, str> {
     html(text)
 }
 
+const fn may_change_in_teams(b: u8) -> bool {
+    is_html(b)
+        | (b == b'\\')
+        | (b == b'*')
+        | (b == b'#')
+        | (b.wrapping_sub(b'+') < 4)
+        | (b.wrapping_sub(b'[') < 6)
+        | (b == b'|')
+        | (b == b'~')
+        | turns(b)
+}
+
 /// Teams' `markdown` and `xml` formats: references for what either reads, because only HTML's rule is documented for both.
 /// Source: Microsoft Teams, "Format your bot messages".
 pub fn teams(text: &str) -> Cow<'_, str> {
-    let suspect = |b: u8| {
-        is_html(b)
-            | (b == b'\\')
-            | (b == b'*')
-            | (b == b'#')
-            | (b.wrapping_sub(b'+') < 4)
-            | (b.wrapping_sub(b'[') < 6)
-            | (b == b'|')
-            | (b == b'~')
-    };
-    walk(text, suspect, |draft, at, c, next, start| {
+    walk(text, suspects!(may_change_in_teams), |draft, at, c, next, start| {
         let stands = match c {
             '&' => "&amp;",
             '<' => "&lt;",
@@ -125,11 +127,13 @@ pub(super) fn twin(c: char) -> char {
     }
 }
 
+const fn may_change_in_whatsapp(b: u8) -> bool {
+    (b == b'*') | (b == b'_') | (b == b'~') | (b == b'`') | (b.wrapping_sub(b'-') < 2) | (b == b'>') | turns(b)
+}
+
 /// WhatsApp's markers have no escape, so their full-width forms stand for them; an underscore within a word stays.
 pub fn whatsapp(text: &str) -> Cow<'_, str> {
-    let suspect =
-        |b: u8| (b == b'*') | (b == b'_') | (b == b'~') | (b == b'`') | (b.wrapping_sub(b'-') < 2) | (b == b'>');
-    walk(text, suspect, |draft, at, c, next, start| {
+    walk(text, suspects!(may_change_in_whatsapp), |draft, at, c, next, start| {
         let marker = match c {
             '*' | '~' | '`' => true,
             '_' => {

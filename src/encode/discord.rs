@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::Where;
 use super::chat::twin;
-use super::lines::{Start, ends, walk};
-use super::table::rewrite;
+use super::lines::{Start, ends, turns, walk};
+use super::table::{rewrite, suspects};
 
 /// Zero-width space: keeps `@everyone` readable and inert.
 const BREAK: char = '\u{200b}';
@@ -20,20 +20,22 @@ pub fn discord(text: &str, place: Where) -> Cow<'_, str> {
     }
 }
 
+const fn may_change_in_running(b: u8) -> bool {
+    (b == b'\\')
+        | (b == b'*')
+        | (b.wrapping_sub(b'_') < 2)
+        | (b == b'~')
+        | (b == b'|')
+        | (b == b'[')
+        | (b | 2 == b'>')
+        | (b == b'@')
+        | (b == b'#')
+        | (b.wrapping_sub(b'+') < 4)
+        | turns(b)
+}
+
 fn running(text: &str) -> Cow<'_, str> {
-    let suspect = |b: u8| {
-        (b == b'\\')
-            | (b == b'*')
-            | (b.wrapping_sub(b'_') < 2)
-            | (b == b'~')
-            | (b == b'|')
-            | (b == b'[')
-            | (b | 2 == b'>')
-            | (b == b'@')
-            | (b == b'#')
-            | (b.wrapping_sub(b'+') < 4)
-    };
-    walk(text, suspect, |draft, at, c, next, start| {
+    walk(text, suspects!(may_change_in_running), |draft, at, c, next, start| {
         let escaped = match c {
             '\\' | '*' | '_' | '~' | '`' | '|' | '[' => true,
             '<' => opens(next),
@@ -67,40 +69,41 @@ fn pings(next: &str) -> bool {
     word(b"everyone") || word(b"here") || id.first().is_none_or(u8::is_ascii_digit)
 }
 
+const fn is_backtick(b: u8) -> bool {
+    b == b'`'
+}
+
 /// Code has no escape: its fence is broken instead.
 fn code(text: &str) -> Cow<'_, str> {
-    rewrite(
-        text,
-        |b| b == b'`',
-        |draft, at, _| {
-            let out = draft.put(at, 1);
-            if at == 0 {
-                // Or it would lengthen the opening fence.
-                out.push(BREAK);
-            }
-            out.extend(['`', BREAK]);
-            1
-        },
-    )
+    rewrite(text, suspects!(is_backtick), |draft, at, _| {
+        let out = draft.put(at, 1);
+        if at == 0 {
+            // Or it would lengthen the opening fence.
+            out.push(BREAK);
+        }
+        out.extend(['`', BREAK]);
+        1
+    })
+}
+
+const fn may_change_in_label(b: u8) -> bool {
+    (b == b'\\')
+        | (b == b'*')
+        | (b.wrapping_sub(b'_') < 2)
+        | (b == b'~')
+        | (b == b'|')
+        | (b == b'[')
+        | (b == b']')
+        | (b == b'<')
+        | (b == b'@')
+        | (b == b':')
+        | (b == b'\n')
+        | (b == b'\r')
 }
 
 /// Within a masked link's label a backslash is only a backslash, so full-width forms stand for what would mean something.
 fn label(text: &str) -> Cow<'_, str> {
-    let suspect = |b: u8| {
-        (b == b'\\')
-            | (b == b'*')
-            | (b.wrapping_sub(b'_') < 2)
-            | (b == b'~')
-            | (b == b'|')
-            | (b == b'[')
-            | (b == b']')
-            | (b == b'<')
-            | (b == b'@')
-            | (b == b':')
-            | (b == b'\n')
-            | (b == b'\r')
-    };
-    rewrite(text, suspect, |draft, at, rest| {
+    rewrite(text, suspects!(may_change_in_label), |draft, at, rest| {
         let next = rest.get(1..).unwrap_or("");
         match rest.as_bytes().first() {
             Some(b'\n' | b'\r') => draft.put(at, 1).push(' '),

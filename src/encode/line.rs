@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use super::table::{Draft, first, rewrite};
+use super::table::{Draft, first, rewrite, suspects};
 use crate::error::{Code, Error};
 
 /// Characters that reorder or hide text: bidirectional controls, zero-width ones, tags, separators, soft hyphen.
@@ -16,7 +16,7 @@ pub(super) fn is_invisible(c: char) -> bool {
 }
 
 /// Controls, and the first bytes of everything that [`is_invisible`] names and of the C1 controls.
-fn is_suspect(byte: u8) -> bool {
+const fn is_suspect(byte: u8) -> bool {
     (byte < 0x20)
         | (byte == 0x7f)
         | (byte == 0xc2)
@@ -41,27 +41,27 @@ fn show(c: char, out: &mut String) {
     }
 }
 
+const fn may_change_in_log(byte: u8) -> bool {
+    is_suspect(byte) | (byte == b'\\')
+}
+
 /// One log line (CWE-117): controls, separators and invisibles as JSON escapes, the backslash doubled so that the line
 /// can be read back.
 pub fn log(text: &str) -> Cow<'_, str> {
-    rewrite(
-        text,
-        |b| is_suspect(b) | (b == b'\\'),
-        |draft, at, rest| {
-            let (c, len) = first(rest);
-            if c == '\\' || c.is_control() || is_invisible(c) {
-                show(c, draft.put(at, len));
-            }
-            len
-        },
-    )
+    rewrite(text, suspects!(may_change_in_log), |draft, at, rest| {
+        let (c, len) = first(rest);
+        if c == '\\' || c.is_control() || is_invisible(c) {
+            show(c, draft.put(at, len));
+        }
+        len
+    })
 }
 
 /// Text for a terminal: escape sequences are gone (CSI, OSC, DCS, SOS, PM, APC and the short ones, in 7-bit and C1 form),
 /// line feeds and tabs stay, every other control character and every invisible one is shown. The backslash stays: shown
 /// escapes are for eyes only. Source: ECMA-48 §5.
 pub fn terminal(text: &str) -> Cow<'_, str> {
-    rewrite(text, is_suspect, |draft, at, rest| {
+    rewrite(text, suspects!(is_suspect), |draft, at, rest| {
         let (c, len) = first(rest);
         if let Some(len) = sequence(rest) {
             draft.put(at, len);
@@ -128,6 +128,10 @@ fn string_end(body: &str, operating_system: bool) -> Option<usize> {
     }
 }
 
+const fn may_change_in_irc(b: u8) -> bool {
+    (b < 0x20) | (b == 0x7f) | (b == 0xc2)
+}
+
 /// One message on IRC, without formatting: colour, bold and their kin, CTCP and other controls are gone.
 ///
 /// # Errors
@@ -140,8 +144,7 @@ pub fn irc(text: &str) -> Result<Cow<'_, str>, Error> {
             .with("reason", "a line end or NUL in a message")
             .hint("split a text into lines, and send each as a message of its own"));
     }
-    let suspect = |b: u8| (b < 0x20) | (b == 0x7f) | (b == 0xc2);
-    Ok(rewrite(text, suspect, |draft, at, rest| {
+    Ok(rewrite(text, suspects!(may_change_in_irc), |draft, at, rest| {
         let (c, len) = first(rest);
         if !c.is_control() || c == '\t' {
             return len;

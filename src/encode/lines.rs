@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::line::is_invisible;
-use super::table::{Draft, first, rewrite_from};
+use super::table::{Draft, Suspects, first, rewrite_from};
 
 /// What precedes a character on its line.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,22 +32,26 @@ pub(super) fn ends(next: &str) -> bool {
     next.chars().next().is_none_or(char::is_whitespace)
 }
 
-/// Rewrites `text` with the place on the line at hand. `suspect` names the ASCII characters that may change; `judge` gets
-/// the place, the character, what follows it, and puts what stands for it.
+/// The first bytes of what ends a line; they belong to the suspects of every [`walk`].
+pub(super) const fn turns(byte: u8) -> bool {
+    (byte == b'\n') | (byte == b'\r') | (byte == 0xe2)
+}
+
+/// Rewrites `text` with the place on the line at hand. `suspects` names the ASCII characters that may change, and what
+/// [`turns`] does; `judge` gets the place, the character, what follows it, and puts what stands for it.
 pub(super) fn walk<'t>(
     text: &'t str,
-    suspect: impl Fn(u8) -> bool + Copy,
+    suspects: Suspects<impl Fn(u8) -> bool + Copy>,
     mut judge: impl FnMut(&mut Draft<'t>, usize, char, &'t str, Start),
 ) -> Cow<'t, str> {
     let mut start = Start::Line;
-    let turns = |b: u8| suspect(b) | (b == b'\n') | (b == b'\r') | (b == 0xe2);
-    rewrite_from(text, suspect, |draft, at| {
+    rewrite_from(text, suspects.compare, |draft, at| {
         let (c, len) = first(text.get(at..).unwrap_or(""));
         judge(draft, at, c, text.get(at + len..).unwrap_or(""), start);
         start = start.after(c);
         // Within a line only what may change matters.
         let rest = text.as_bytes().get(at + len..).unwrap_or(&[]);
-        let skip = if start == Start::Within { super::table::find(rest, turns).unwrap_or(rest.len()) } else { 0 };
+        let skip = if start == Start::Within { suspects.find(rest).unwrap_or(rest.len()) } else { 0 };
         len + skip
     })
 }

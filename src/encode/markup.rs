@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde::de::IgnoredAny;
 
-use super::table::{Table, first, rewrite};
+use super::table::{Table, UNITS, first, rewrite, suspects};
 use crate::error::{Code, Error};
 
 static HTML: Table = Table::of(&[(b'&', "&amp;"), (b'<', "&lt;"), (b'>', "&gt;"), (b'"', "&quot;"), (b'\'', "&#x27;")]);
@@ -23,14 +23,22 @@ pub fn html(text: &str) -> Cow<'_, str> {
 /// [`html`] for text in Latin-1, or in UTF-16 or UTF-32 of the machine's byte order; nothing when nothing changes.
 pub fn html_units(raw: &[u8], width: Width) -> Option<Vec<u8>> {
     match width {
-        Width::One => HTML.apply_units(raw, |[byte]| is_html(byte)),
-        Width::Two => HTML.apply_units(raw, |unit| {
-            let unit = u16::from_ne_bytes(unit);
-            (unit | 4 == 0x26) | (unit | 2 == 0x3e) | (unit == 0x27)
+        Width::One => HTML.apply_units(raw, |block: &[[u8; 1]; UNITS]| {
+            block.iter().fold(0, |found, [byte]| found | u8::from(is_html(*byte))) != 0
         }),
-        Width::Four => HTML.apply_units(raw, |unit| {
-            let unit = u32::from_ne_bytes(unit);
-            (unit | 4 == 0x26) | (unit | 2 == 0x3e) | (unit == 0x27)
+        Width::Two => HTML.apply_units(raw, |block: &[[u8; 2]; UNITS]| {
+            let found = block.iter().fold(0, |found, unit| {
+                let unit = u16::from_ne_bytes(*unit);
+                found | u16::from(unit & 0xfffa == 0x22) | u16::from(unit | 2 == 0x3e)
+            });
+            found != 0
+        }),
+        Width::Four => HTML.apply_units(raw, |block: &[[u8; 4]; UNITS]| {
+            let found = block.iter().fold(0, |found, unit| {
+                let unit = u32::from_ne_bytes(*unit);
+                found | u32::from(unit & 0xffff_fffa == 0x22) | u32::from(unit | 2 == 0x3e)
+            });
+            found != 0
         }),
     }
 }
@@ -46,10 +54,13 @@ pub enum Width {
     Four,
 }
 
+const fn may_change_in_html_attribute(b: u8) -> bool {
+    is_html(b) | (b == b'`') | (b == b'=') | (b < 0x20) | (b == 0x7f) | (b == 0xc2)
+}
+
 /// A quoted HTML attribute value: as [`html`], and what old parsers take for quotes or line ends as references.
 pub fn html_attribute(text: &str) -> Cow<'_, str> {
-    let suspect = |b: u8| is_html(b) | (b == b'`') | (b == b'=') | (b < 0x20) | (b == 0x7f) | (b == 0xc2);
-    rewrite(text, suspect, |draft, at, rest| {
+    rewrite(text, suspects!(may_change_in_html_attribute), |draft, at, rest| {
         let (c, len) = first(rest);
         let stands = match c {
             '&' => "&amp;",
@@ -71,21 +82,22 @@ pub fn html_attribute(text: &str) -> Cow<'_, str> {
     })
 }
 
+const fn may_change_in_js_string(b: u8) -> bool {
+    (b < 0x20)
+        | is_html(b)
+        | (b == b'\\')
+        | (b == b'/')
+        | (b == b'`')
+        | (b == b'+')
+        | (b == b'$')
+        | (b == 0x7f)
+        | (b == 0xe2)
+}
+
 /// The inside of a quoted JavaScript string, in a script element, an event handler or a template literal.
 /// Source: ECMA-262 §12.9.4; the set is that of Go's `html/template`.
 pub fn js_string(text: &str) -> Cow<'_, str> {
-    let suspect = |b: u8| {
-        (b < 0x20)
-            | is_html(b)
-            | (b == b'\\')
-            | (b == b'/')
-            | (b == b'`')
-            | (b == b'+')
-            | (b == b'$')
-            | (b == 0x7f)
-            | (b == 0xe2)
-    };
-    rewrite(text, suspect, |draft, at, rest| {
+    rewrite(text, suspects!(may_change_in_js_string), |draft, at, rest| {
         let (c, len) = first(rest);
         let next = rest.as_bytes().get(len);
         let stands = match c {
@@ -112,6 +124,10 @@ pub fn js_string(text: &str) -> Cow<'_, str> {
     })
 }
 
+const fn may_change_in_json_in_script(b: u8) -> bool {
+    (b | 2 == b'>') | (b == b'&') | (b == 0xe2)
+}
+
 /// JSON as a serialiser wrote it, for a script element: the same value, without anything that ends or changes a script.
 ///
 /// # Errors
@@ -124,8 +140,7 @@ pub fn json_in_script(text: &str) -> Result<Cow<'_, str>, Error> {
             .with("reason", "the text is not JSON")
             .hint("pass what json.dumps returned; a text of its own goes through js_string, between quotes")
     })?;
-    let suspect = |b: u8| (b | 2 == b'>') | (b == b'&') | (b == 0xe2);
-    Ok(rewrite(text, suspect, |draft, at, rest| {
+    Ok(rewrite(text, suspects!(may_change_in_json_in_script), |draft, at, rest| {
         let (c, len) = first(rest);
         // Valid JSON holds these in strings only, where an escape means the same.
         if matches!(c, '<' | '>' | '&' | '\u{2028}' | '\u{2029}') {
@@ -135,18 +150,19 @@ pub fn json_in_script(text: &str) -> Result<Cow<'_, str>, Error> {
     }))
 }
 
+const fn may_change_in_css_string(b: u8) -> bool {
+    (b < 0x20)
+        | (b.wrapping_sub(b'!') < 15)
+        | (b.wrapping_sub(b':') < 7)
+        | (b.wrapping_sub(b'[') < 6)
+        | (b.wrapping_sub(b'{') < 5)
+        | (b == 0xc2)
+        | (b == 0xe2)
+}
+
 /// The inside of a quoted CSS string, in a style sheet or a `style` attribute. Source: CSS Syntax §4.3.7, CSSOM §2.1.
 pub fn css_string(text: &str) -> Cow<'_, str> {
-    let suspect = |b: u8| {
-        (b < 0x20)
-            | (b.wrapping_sub(b'!') < 15)
-            | (b.wrapping_sub(b':') < 7)
-            | (b.wrapping_sub(b'[') < 6)
-            | (b.wrapping_sub(b'{') < 5)
-            | (b == 0xc2)
-            | (b == 0xe2)
-    };
-    rewrite(text, suspect, |draft, at, rest| {
+    rewrite(text, suspects!(may_change_in_css_string), |draft, at, rest| {
         let (c, len) = first(rest);
         if matches!(c, '!' | '#' | '$' | '%' | ',' | '-' | '.' | '?' | '[' | ']' | '^' | '_' | '|' | '~' | '=')
             || !(c.is_ascii() || c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'))

@@ -16,6 +16,13 @@ const MAX_ROOTS: usize = 8;
 /// Tags of a text with parts that are read in another way than these rules do (SVG, MathML, templates, selections).
 const MAX_FOREIGN: usize = 500;
 
+/// Start tags of one text: 100,000 characters of small table cells would cost 12 ms.
+const MAX_ELEMENTS: usize = 16_000;
+/// Signs `<` that begin no tag: each is a text of its own to a parser, and 20 times as dear as a letter.
+const MAX_STRAY: usize = 10_000;
+/// Bytes that a serialiser may look at again: for each `&` and each byte 0xC2 it looks for the next angle bracket.
+const MAX_LOOKED_AT: usize = 200_000_000;
+
 /// Whether a parser's work on `text` is linear.
 pub(super) fn is_bounded(text: &str) -> bool {
     let mut tally = Tally::default();
@@ -30,6 +37,7 @@ pub(super) fn is_bounded(text: &str) -> bool {
         rest = from.get(read.max(1)..).unwrap_or(&[]);
     }
     tally.text(rest);
+    tally.end_run();
     !tally.is_over()
 }
 
@@ -40,7 +48,12 @@ struct Tally<'t> {
     attributes: usize,
     fostered: usize,
     roots: usize,
+    elements: usize,
+    stray: usize,
     foreign: bool,
+    /// Length of the text since the last element, and how much in it makes a serialiser look ahead.
+    run: (usize, usize),
+    looked_at: usize,
 }
 
 impl<'t> Tally<'t> {
@@ -49,6 +62,9 @@ impl<'t> Tally<'t> {
             || self.attributes > MAX_ATTRIBUTES
             || self.fostered > MAX_FOSTERED
             || self.roots > MAX_ROOTS
+            || self.elements > MAX_ELEMENTS
+            || self.stray > MAX_STRAY
+            || self.looked_at > MAX_LOOKED_AT
             || self.foreign && self.tags > MAX_FOREIGN
     }
 
@@ -56,6 +72,14 @@ impl<'t> Tally<'t> {
         if self.in_table() && !text.trim_ascii().is_empty() {
             self.fostered += 1;
         }
+        self.run.0 += text.len();
+        self.run.1 += memchr::memchr2_iter(b'&', 0xc2, text).count();
+    }
+
+    /// An element stands between two texts, so that they stay two.
+    fn end_run(&mut self) {
+        let (length, signs) = std::mem::take(&mut self.run);
+        self.looked_at = self.looked_at.saturating_add(length.saturating_mul(signs));
     }
 
     fn in_table(&self) -> bool {
@@ -82,7 +106,10 @@ impl<'t> Tally<'t> {
                 let raw = self.raw(name, from.get(read..).unwrap_or(&[]))?;
                 Some(read + raw)
             }
-            _ => Some(1),
+            _ => {
+                self.stray += 1;
+                Some(1)
+            }
         }
     }
 
@@ -92,6 +119,8 @@ impl<'t> Tally<'t> {
         let end = body.iter().position(|b| matches!(b, b'\t' | b'\n' | b'\x0c' | b'\r' | b' ' | b'/' | b'>'))?;
         let (count, read) = attributes(body.get(end..)?)?;
         self.tags += 1;
+        let signs = memchr::memchr2_iter(b'&', 0xc2, body.get(end..end + read)?).count();
+        self.looked_at = self.looked_at.saturating_add(read.saturating_mul(signs));
         self.attributes = self.attributes.max(count);
         Some((body.get(..end)?, start + end + read))
     }
@@ -100,8 +129,12 @@ impl<'t> Tally<'t> {
         if self.in_table() && !is(name, CELLS) {
             self.fostered += 1;
         }
+        self.elements += 1;
         self.roots += usize::from(is(name, &["html", "body"]));
         self.foreign |= is(name, &["svg", "math", "template", "select", "frameset", "plaintext"]);
+        if !self.foreign && is(name, ALWAYS_MADE) {
+            self.end_run();
+        }
         let void = is(name, &["br", "hr", "img", "embed", "meta", "html", "body", "head"])
             || !self.foreign
                 && is(name, &["area", "base", "col", "image", "input", "link", "param", "source", "track", "wbr"]);
@@ -159,6 +192,7 @@ impl<'t> Tally<'t> {
             }
             at += 2;
         };
+        self.text(body.get(..end)?);
         // A comment in a script may hide its end tag from a parser.
         self.foreign |= memchr::memmem::find(body.get(..end)?, b"<!--").is_some();
         Some(end)
@@ -202,6 +236,48 @@ const BLOCKS: &[&str] = &[
     "th",
     "thead",
     "tr",
+    "ul",
+];
+
+/// Elements that a parser makes wherever their tag stands, outside foreign content.
+const ALWAYS_MADE: &[&str] = &[
+    "a",
+    "abbr",
+    "b",
+    "blockquote",
+    "br",
+    "center",
+    "code",
+    "del",
+    "details",
+    "div",
+    "dl",
+    "em",
+    "font",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "i",
+    "img",
+    "ins",
+    "kbd",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "s",
+    "small",
+    "span",
+    "strong",
+    "sub",
+    "summary",
+    "sup",
+    "table",
+    "u",
     "ul",
 ];
 

@@ -11,6 +11,9 @@ pub(super) struct Table([Row; 256]);
 /// Bytes that are looked at together: four of SSE2's and NEON's registers.
 const BLOCK: usize = 64;
 
+/// Units of a wider text that are looked at together.
+pub(super) const UNITS: usize = 32;
+
 #[expect(clippy::indexing_slicing, reason = "runs at compile time, where a wrong index does not build")]
 impl Table {
     /// Every byte stands for itself but these.
@@ -88,70 +91,97 @@ impl Table {
         self.0.get(usize::from(byte)).unwrap_or(&[0; 8])
     }
 
-    /// Rewrites `text`. `dirty` names the bytes that change; it must say what the table says, in a form that compares many
-    /// bytes at once.
+    /// Rewrites `text`. `dirty` says what the table says, in a form that compares many bytes at once.
     #[inline]
     pub(super) fn apply<'t>(&self, text: &'t str, dirty: impl Fn(u8) -> bool + Copy) -> Cow<'t, str> {
-        let bytes = text.as_bytes();
-        let clean = clean_prefix(bytes, dirty);
-        if clean == bytes.len() {
-            return Cow::Borrowed(text);
+        let clean = clean_prefix(text.as_bytes(), dirty);
+        if clean == text.len() {
+            Cow::Borrowed(text)
+        } else {
+            Cow::Owned(self.rewritten(text.as_bytes(), clean, dirty))
         }
-        let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 2 + BLOCK);
-        self.write(bytes, clean, dirty, &mut out);
-        // Rows are ASCII or bytes that stand for themselves, so this holds.
-        Cow::Owned(String::from_utf8(out).unwrap_or_default())
     }
 
-    fn write(&self, bytes: &[u8], clean: usize, dirty: impl Fn(u8) -> bool + Copy, out: &mut Vec<u8>) {
+    #[inline(never)]
+    fn rewritten(&self, bytes: &[u8], clean: usize, dirty: impl Fn(u8) -> bool + Copy) -> String {
+        let out = if bytes.len() <= BLOCK { self.write_short(bytes) } else { self.write(bytes, clean, dirty) };
+        // Rows are ASCII or bytes that stand for themselves, so this holds.
+        String::from_utf8(out).unwrap_or_default()
+    }
+
+    fn write_short(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut out = vec![0; bytes.len() * 8];
+        let end = self.write_rows(bytes, &mut out);
+        out.truncate(end);
+        out
+    }
+
+    /// Rows are written whole and overlap, so that no branch depends on the text.
+    #[inline]
+    fn write_rows(&self, bytes: &[u8], out: &mut [u8]) -> usize {
+        let mut end = 0;
+        for byte in bytes {
+            let row = self.row(*byte);
+            if let Some(slot) = out.get_mut(end..end + 8) {
+                slot.copy_from_slice(row);
+            }
+            end += usize::from(row[7]);
+        }
+        end
+    }
+
+    fn write(&self, bytes: &[u8], clean: usize, dirty: impl Fn(u8) -> bool + Copy) -> Vec<u8> {
+        let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 2 + BLOCK);
         let (head, rest) = bytes.split_at_checked(clean).unwrap_or((bytes, &[]));
         out.extend_from_slice(head);
         let mut stage = [0; BLOCK * 8];
         for block in rest.chunks(BLOCK) {
             if clean_prefix(block, dirty) == block.len() {
                 out.extend_from_slice(block);
-                continue;
+            } else {
+                let end = self.write_rows(block, &mut stage);
+                out.extend_from_slice(stage.get(..end).unwrap_or(&[]));
             }
-            // Rows are written whole and overlap: no branch depends on the text.
-            let mut end = 0;
-            for byte in block {
-                let row = self.row(*byte);
-                if let Some(slot) = stage.get_mut(end..end + 8) {
-                    slot.copy_from_slice(row);
-                }
-                end += usize::from(row[7]);
-            }
-            out.extend_from_slice(stage.get(..end).unwrap_or(&[]));
         }
+        out
     }
 
     /// Rewrites text that stands as units of `W` bytes in the machine's order, as interpreters hold it; nothing when it is
-    /// clean. `dirty` is asked for whole units.
+    /// clean. `dirty` is asked for blocks, and may be wrong when it says yes.
     pub(super) fn apply_units<const W: usize>(
         &self,
         raw: &[u8],
-        dirty: impl Fn([u8; W]) -> bool + Copy,
+        dirty: impl Fn(&[[u8; W]; UNITS]) -> bool,
     ) -> Option<Vec<u8>> {
-        const UNITS: usize = 32;
         let low = if cfg!(target_endian = "little") { 0 } else { W - 1 };
         let (units, _) = raw.as_chunks::<W>();
-        let is_clean = |block: &[[u8; W]]| block.iter().fold(0, |found, unit| found | u8::from(dirty(*unit))) == 0;
+        let change = |unit: &[u8; W]| {
+            let byte = unit.get(low).copied().unwrap_or(0);
+            let ascii = unit.iter().fold(0, |all, byte| all | byte) == byte;
+            (ascii && self.changes(byte)).then_some(byte)
+        };
+        let is_clean = |block: &[[u8; W]]| match block.first_chunk::<UNITS>() {
+            Some(block) => !dirty(block),
+            None => !block.iter().any(|unit| change(unit).is_some()),
+        };
         let clean = units.chunks(UNITS).take_while(|block| is_clean(block)).count() * UNITS;
         let rest = units.get(clean..).filter(|rest| !rest.is_empty())?;
         let mut out = Vec::with_capacity(raw.len() + raw.len() / 2 + 64);
         out.extend_from_slice(units.get(..clean).unwrap_or(&[]).as_flattened());
+        let mut changed = false;
         for block in rest.chunks(UNITS) {
             if is_clean(block) {
                 out.extend_from_slice(block.as_flattened());
                 continue;
             }
-            for run in block.split_inclusive(|unit| dirty(*unit)) {
-                let Some((last, head)) = run.split_last().filter(|(last, _)| dirty(**last)) else {
+            for run in block.split_inclusive(|unit| change(unit).is_some()) {
+                let Some((byte, head)) = run.split_last().and_then(|(last, head)| Some((change(last)?, head))) else {
                     out.extend_from_slice(run.as_flattened());
                     continue;
                 };
+                changed = true;
                 out.extend_from_slice(head.as_flattened());
-                let row = self.row(last.get(low).copied().unwrap_or(0));
+                let row = self.row(byte);
                 let mut wide = [[0; W]; 8];
                 for (unit, byte) in wide.iter_mut().zip(row) {
                     if let Some(place) = unit.get_mut(low) {
@@ -161,10 +191,9 @@ impl Table {
                 out.extend_from_slice(wide.get(..usize::from(row[7])).unwrap_or(&[]).as_flattened());
             }
         }
-        Some(out)
+        changed.then_some(out)
     }
 
-    #[cfg(test)]
     pub(super) fn changes(&self, byte: u8) -> bool {
         let row = self.row(byte);
         row[7] != 1 || row[0] != byte
@@ -222,24 +251,65 @@ impl<'t> Draft<'t> {
     }
 }
 
-/// Where the first byte is that `wanted` names.
-#[inline]
-pub(super) fn find(bytes: &[u8], wanted: impl Fn(u8) -> bool + Copy) -> Option<usize> {
-    let clean = clean_prefix(bytes, wanted);
-    bytes.iter().skip(clean).position(|byte| wanted(*byte)).map(|step| clean + step)
+/// The same question twice: in a form that compares many bytes at once, and as a table for single ones.
+#[derive(Clone, Copy)]
+pub(super) struct Suspects<F> {
+    pub(super) compare: F,
+    pub(super) table: &'static [bool; 256],
 }
 
-/// Rewrites `text` where a table of bytes is not enough. `suspect` names the first bytes of what may change; `judge` gets
+/// [`Suspects`] of a `const fn` that names them.
+macro_rules! suspects {
+    ($name:path) => {{
+        #[expect(clippy::indexing_slicing, reason = "runs at compile time, where a wrong index does not build")]
+        const TABLE: [bool; 256] = {
+            let mut table = [false; 256];
+            let mut byte = 0;
+            while byte < 256 {
+                table[byte] = $name(byte as u8);
+                byte += 1;
+            }
+            table
+        };
+        $crate::encode::table::Suspects { compare: |byte: u8| $name(byte), table: &TABLE }
+    }};
+}
+pub(super) use suspects;
+
+impl<F: Fn(u8) -> bool + Copy> Suspects<F> {
+    fn names(&self, byte: u8) -> bool {
+        self.table.get(usize::from(byte)).copied().unwrap_or(true)
+    }
+
+    /// Where the first byte is that is named.
+    #[inline]
+    pub(super) fn find(&self, bytes: &[u8]) -> Option<usize> {
+        /// Where comparing blocks begins to pay.
+        const NEAR: usize = 24;
+        let near = bytes.iter().take(NEAR).position(|byte| self.names(*byte));
+        if near.is_some() || bytes.len() <= NEAR {
+            return near;
+        }
+        let far = bytes.get(NEAR..).unwrap_or(&[]);
+        let clean = clean_prefix(far, self.compare);
+        far.iter().skip(clean).position(|byte| self.names(*byte)).map(|step| NEAR + clean + step)
+    }
+}
+
+/// Rewrites `text` where a table of bytes is not enough. `suspects` names the first bytes of what may change; `judge` gets
 /// the place and the text from there on, puts what stands for it, and returns how many bytes it has dealt with.
 #[inline]
 pub(super) fn rewrite<'t>(
     text: &'t str,
-    suspect: impl Fn(u8) -> bool + Copy,
+    suspects: Suspects<impl Fn(u8) -> bool + Copy>,
     mut judge: impl FnMut(&mut Draft<'t>, usize, &'t str) -> usize,
 ) -> Cow<'t, str> {
+    if clean_prefix(text.as_bytes(), suspects.compare) == text.len() {
+        return Cow::Borrowed(text);
+    }
     let mut draft = Draft { text, done: 0, out: None };
     let mut at = 0;
-    while let Some(step) = text.as_bytes().get(at..).and_then(|rest| find(rest, suspect)) {
+    while let Some(step) = text.as_bytes().get(at..).and_then(|rest| suspects.find(rest)) {
         at += step;
         at += judge(&mut draft, at, text.get(at..).unwrap_or("")).max(1);
     }
@@ -253,7 +323,7 @@ pub(super) fn rewrite_from<'t>(
     suspect: impl Fn(u8) -> bool + Copy,
     mut judge: impl FnMut(&mut Draft<'t>, usize) -> usize,
 ) -> Cow<'t, str> {
-    if find(text.as_bytes(), suspect).is_none() {
+    if clean_prefix(text.as_bytes(), suspect) == text.len() {
         return Cow::Borrowed(text);
     }
     let mut draft = Draft { text, done: 0, out: None };

@@ -205,7 +205,11 @@ impl Reader<'_> {
     /// Code, from its first mark to its last.
     fn code(&mut self) -> Result<(), Flaw> {
         let (literal, start) = (self.literal, self.at);
-        let block = literal.run(start, '`') >= 3;
+        let block = match literal.run(start, '`') {
+            // An empty value beside it would make a block of it.
+            2 => return Err(literal.flaw(start, "code around nothing")),
+            run => run >= 3,
+        };
         self.at += if block { 3 } else { 1 };
         let mut named = !block;
         loop {

@@ -166,7 +166,15 @@ fn telegrams_marks_are_closed_in_order_and_quotes_stay_quotes() {
     refuses(Platform::TelegramMarkdown, &["*{}", "**{}**", "*_{}*_", "{}.", "\\{}", "[{}]", "[a]({}", "```{}```"]);
     refuses(
         Platform::TelegramMarkdown,
-        &["`{}", "[a [{}](https://e.com)](b)", "![a](https://e.com/{})", "![a](tg://emoji?id={}])", "*\n>{}*"],
+        &[
+            "`{}",
+            "[a [{}](https://e.com)](b)",
+            "![a](https://e.com/{})",
+            "![a](tg://emoji?id={}])",
+            "``{}``",
+            "``",
+            "*\n>{}*",
+        ],
     );
     refuses(Platform::TelegramMarkdown, &["[a](https://{}/)", "[a](javascript:{})", "[a](https://e.com/\\{})"]);
 }

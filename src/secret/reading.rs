@@ -201,6 +201,12 @@ impl Secret {
         .await;
     }
 
+    /// Whether a value is to be read before it is used, or soon.
+    pub fn is_due(&self) -> bool {
+        let Held::Moving(moving) = &self.0.held else { return false };
+        matches!(moving.life.lock().look(clock::now()), Look::Load | Look::Renew)
+    }
+
     /// Becomes the reader, where the value is due or `again`; whoever does must say how it ended.
     pub fn claim(&self, again: bool) -> bool {
         let Held::Moving(moving) = &self.0.held else { return false };

@@ -374,5 +374,14 @@ mod tests {
             let _ = lease(&answer(status, &body), "t");
             let _ = refused(&answer(status, &body));
         }
+
+        #[test]
+        fn every_form_is_read_back(value in "\\PC{1,40}") {
+            let secret = Secret::new("env:S", value.clone().into(), "f".into());
+            let fields = [("plain", Leaf::Plain(value.clone())), ("hidden", Leaf::Hidden(secret))];
+            let sent = form(&fields).reveal().unwrap();
+            let read: Vec<(String, String)> = url::form_urlencoded::parse(&sent).into_owned().collect();
+            prop_assert_eq!(read, [("plain".to_owned(), value.clone()), ("hidden".to_owned(), value)]);
+        }
     }
 }

@@ -164,6 +164,14 @@ def test_markup_that_would_keep_a_parser_busy_is_escaped(piece):
     text = "".join(piece.format(n=n) for n in range(600))
     assert escape.sanitize_html(text) == escape.html(text)
     assert escape.sanitize_html("<table>" + "<hr>" * 600) == escape.html("<table>" + "<hr>" * 600)
+    for sign in ("&", "\x9d", "&amp;", "<"):
+        for text in (
+            sign * 60_000,
+            (sign * 300 + "</x>") * 200,
+            "<title>" + sign * 60_000,
+            f"<b title='{sign * 60_000}'>x</b>",
+        ):
+            assert escape.sanitize_html(text, "email") == escape.html(text) or sign == "<"
     many = "<b " + " ".join(f"a{n}" for n in range(600)) + ">x</b>"
     assert escape.sanitize_html(many) == escape.html(many)
     assert escape.sanitize_html(piece.format(n=1) + "plain") != ""

@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import itertools
 import json
 import pickle
 import threading
@@ -265,6 +266,26 @@ def test_a_record_names_every_field_and_no_key_of_a_stranger():
             record(bad)
     open_ended = validate.Record({"a": validate.Int()}, unknown="drop")
     assert open_ended({"b": 1, "a": 2}) == {"a": 2}
+
+
+def test_the_order_of_keys_and_their_identity_do_not_matter():
+    record = validate.Record(
+        {"a": validate.Int(), "b": validate.Str(1)}, optional={"c": validate.Int(), "d": validate.Slug()}
+    )
+    fine = {"a": 1, "b": "x", "c": 2, "d": "y"}
+    for left_out in ([], ["c"], ["d"], ["c", "d"]):
+        kept = [key for key in fine if key not in left_out]
+        for order in itertools.permutations(kept):
+            # Keys that are equal and not the same object, as a JSON reader makes them.
+            value = {"".join([key]): fine[key] for key in order}
+            assert record.is_valid(value)
+            assert record(value) == value
+            for key in order:
+                bad = {**value, key: None}
+                assert not record.is_valid(bad)
+                assert not record.is_valid({k: v for k, v in value.items() if k != key}) or key in "cd"
+            assert not record.is_valid({**value, "e": 1})
+            assert not record.is_valid({"e": 1, **value})
 
 
 def test_a_message_stays_short_when_many_fields_are_wrong():

@@ -21,25 +21,28 @@ fn given<'a, 'py>(text: &'a Bound<'py, PyAny>) -> PyResult<&'a Text<'py>> {
 }
 
 #[inline]
+fn apply<'py>(text: &Bound<'py, PyAny>, escape: impl FnOnce(&str) -> Cow<'_, str>) -> PyResult<Text<'py>> {
+    let given = given(text)?;
+    // A lone surrogate cannot be sent anywhere: it becomes U+FFFD instead of an exception.
+    let Ok(whole) = given.to_str() else { return Ok(PyString::new(text.py(), &escape(&given.to_string_lossy()))) };
+    match escape(whole) {
+        Cow::Borrowed(same) if same.len() == whole.len() => Ok(given.clone()),
+        out => Ok(PyString::new(text.py(), &out)),
+    }
+}
+
 fn try_apply<'py>(
     text: &Bound<'py, PyAny>,
     escape: impl FnOnce(&str) -> Result<Cow<'_, str>, Error>,
 ) -> PyResult<Text<'py>> {
     let given = given(text)?;
-    if let Ok(whole) = given.to_str() {
-        return match escape(whole).or_raise(text.py())? {
-            Cow::Borrowed(same) if same.len() == whole.len() => Ok(given.clone()),
-            out => Ok(PyString::new(text.py(), &out)),
-        };
+    let Ok(whole) = given.to_str() else {
+        return Ok(PyString::new(text.py(), &escape(&given.to_string_lossy()).or_raise(text.py())?));
+    };
+    match escape(whole).or_raise(text.py())? {
+        Cow::Borrowed(same) if same.len() == whole.len() => Ok(given.clone()),
+        out => Ok(PyString::new(text.py(), &out)),
     }
-    // A lone surrogate cannot be sent anywhere: it becomes U+FFFD instead of an exception.
-    let lossy = given.to_string_lossy();
-    Ok(PyString::new(text.py(), &escape(&lossy).or_raise(text.py())?))
-}
-
-#[inline]
-fn apply<'py>(text: &Bound<'py, PyAny>, escape: impl FnOnce(&str) -> Cow<'_, str>) -> PyResult<Text<'py>> {
-    try_apply(text, |text| Ok(escape(text)))
 }
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -100,10 +100,12 @@ fn discord<'py>(text: &Bound<'py, PyAny>, r#where: &str) -> PyResult<Text<'py>> 
 /// Source: WHATWG HTML §13.1.2.
 #[pyfunction]
 fn html<'py>(text: &Bound<'py, PyAny>) -> PyResult<Text<'py>> {
-    match wide::rewrite(given(text)?, encode::html_units)? {
-        Some(out) => Ok(out),
-        None => apply(text, encode::html),
+    if wide::is_long(given(text)?)?
+        && let Some(out) = wide::rewrite(given(text)?, encode::html_units)?
+    {
+        return Ok(out);
     }
+    apply(text, encode::html)
 }
 
 /// Judge a whole link from a stranger, and write it in one safe form.

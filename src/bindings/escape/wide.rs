@@ -7,7 +7,7 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBool, PyBytes, PyString};
 
 use super::Text;
 use crate::encode::Width;
@@ -15,19 +15,23 @@ use crate::encode::Width;
 /// Shorter texts are dearer to hand over than to transcode.
 const LONG: usize = 128;
 
+/// Whether a text is long enough for this road.
+#[inline]
+pub(super) fn is_long(text: &Text<'_>) -> PyResult<bool> {
+    Ok(text.code_point_len()? >= LONG)
+}
+
 /// Rewrites a long text outside ASCII, or answers nothing: then it is read as UTF-8.
 pub(super) fn rewrite<'py>(
     text: &Text<'py>,
-    escape: impl FnOnce(&[u8], Width) -> Option<Vec<u8>>,
+    escape: fn(&[u8], Width) -> Option<Vec<u8>>,
 ) -> PyResult<Option<Text<'py>>> {
     let py = text.py();
+    if !text.is_exact_instance_of::<PyString>() || text.call_method0(intern!(py, "isascii"))?.is(PyBool::new(py, true))
+    {
+        return Ok(None);
+    }
     let len = text.code_point_len()?;
-    if len < LONG || !text.is_exact_instance_of::<PyString>() {
-        return Ok(None);
-    }
-    if text.call_method0(intern!(py, "isascii"))?.is_truthy()? {
-        return Ok(None);
-    }
     let Some(width) = width(text, len)? else { return Ok(None) };
     let codec = match width {
         Width::One => intern!(py, "latin-1"),
@@ -50,12 +54,15 @@ pub(super) fn rewrite<'py>(
 /// The width in which Python holds a text, told by its size; nothing when a UTF-8 copy is there already, which is then the
 /// cheapest to read. A wrong guess costs time and nothing else.
 fn width(text: &Text<'_>, len: usize) -> PyResult<Option<Width>> {
-    static HEAD: PyOnceLock<usize> = PyOnceLock::new();
+    static SIZE: PyOnceLock<(Py<PyAny>, usize)> = PyOnceLock::new();
     let py = text.py();
-    let size = |text: &Text<'_>| text.call_method0(intern!(py, "__sizeof__"))?.extract::<usize>();
-    // A fresh text of one character of one byte, and its terminator.
-    let head = HEAD.get_or_try_init(py, || size(&PyString::new(py, "é")).map(|size| size.saturating_sub(2)))?;
-    let units = size(text)?.saturating_sub(*head);
+    let (size, head) = SIZE.get_or_try_init(py, || {
+        let size = py.get_type::<PyString>().getattr("__sizeof__")?;
+        // Two units of one byte each and a terminator; texts of one such character are shared, and may hold a copy in UTF-8.
+        let head = size.call1((PyString::new(py, "éé"),))?.extract::<usize>()?.saturating_sub(3);
+        PyResult::Ok((size.unbind(), head))
+    })?;
+    let units = size.bind(py).call1((text,))?.extract::<usize>()?.saturating_sub(*head);
     Ok(match units {
         _ if units == len + 1 => Some(Width::One),
         _ if units == 2 * (len + 1) => Some(Width::Two),

@@ -131,7 +131,9 @@ fn float(value: &Bound<'_, PyAny>) -> Option<f64> {
 
 /// A `str` as text; none for lone surrogates, which no place can carry.
 fn text<'a>(value: &'a Bound<'_, PyAny>) -> Option<&'a str> {
-    value.cast::<PyString>().ok()?.to_str().ok()
+    // The exact type is one comparison, which spares most values the question for their type's flags.
+    let text = value.cast_exact::<PyString>().or_else(|_| value.cast::<PyString>());
+    text.ok()?.to_str().ok()
 }
 
 /// The value itself, or a plain copy of an instance of some subclass, whose methods could say something else later.

@@ -142,11 +142,17 @@ fn scan(chunk: &str, base: usize, found: &mut Vec<Candidate>) {
         let run_end = rest.find(|c| !is_run(c)).unwrap_or(rest.len());
         let (run, after) = rest.split_at_checked(run_end).unwrap_or((rest, ""));
         if let Some(start) = begins(run, after) {
+            // What some take for letters before a scheme ends a name for others.
+            let before = run.get(..start).unwrap_or("");
+            if is_host(before) {
+                let range = base + at..base + at + before.trim_end_matches(edges).len();
+                found.push(Candidate { range, name: Some(base + at..base + at + start), runs_on: false });
+            }
             let end = at + start + token_end(rest.get(start..).unwrap_or(""));
             let token = chunk.get(at + start..end).unwrap_or("");
             let authority_ends =
                 end == chunk.len() || token.contains(['?', '#']) || token.matches('/').nth(2).is_some();
-            let runs_on = !authority_ends && chunk.get(end..).is_some_and(|rest| rest.contains('@'));
+            let runs_on = !authority_ends && near(chunk, end..end + AUTHORITY).contains('@');
             found.push(Candidate { range: base + at + start..base + end, name: None, runs_on });
             at = end.max(at + 1);
             continue;
@@ -162,7 +168,7 @@ fn scan(chunk: &str, base: usize, found: &mut Vec<Candidate>) {
             || has_tail && !chunk.get(..at).is_some_and(|before| before.ends_with('/')) && ends_like_a_name(run)
             || slashes && ends_like_a_name(run);
         if named {
-            let local = chunk.get(..at).and_then(|before| before.strip_suffix('@'));
+            let local = near(chunk, at.saturating_sub(LOCAL)..at).strip_suffix('@');
             let end = if has_tail { at + token_end(rest).max(run_end) } else { at + run.trim_end_matches(edges).len() };
             let start = if slashes { at - 2 } else { at + run.len() - run.trim_start_matches(edges).len() };
             let bare = !has_tail && !slashes && !starts_with_www(run);
@@ -180,6 +186,17 @@ fn scan(chunk: &str, base: usize, found: &mut Vec<Candidate>) {
         let step = after.chars().next().map_or(0, char::len_utf8);
         at += run_end + step;
     }
+}
+
+/// How far behind a URL an `@` could still make it the credentials of another.
+const AUTHORITY: usize = 256;
+/// Longest local part of an address, and its `@` (RFC 5321 §4.5.3.1.1).
+const LOCAL: usize = 65;
+
+/// A part of `text` with its ends on characters.
+fn near(text: &str, range: Range<usize>) -> &str {
+    let end = text.floor_char_boundary(range.end.min(text.len()));
+    text.get(text.floor_char_boundary(range.start)..end).unwrap_or("")
 }
 
 /// Where in `run` a URL's scheme begins, if the run ends in one.

@@ -1,7 +1,7 @@
 //! Whether a link may stay: its host is on the list in canonical form, and nothing is smuggled behind it.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use base64::Engine;
@@ -26,12 +26,18 @@ const MAX_OPAQUE_SUM: usize = 128;
 const MIN_OPAQUE: usize = 16;
 /// Verdicts on hosts that are remembered, and look-alikes that are looked for.
 const MAX_MEMORY: usize = 256;
+/// Links whose verdict is remembered within one text.
+const MAX_JUDGED: usize = 8_192;
 
 /// The hosts that links may lead to.
 #[derive(Debug, Default)]
 pub struct Allow {
     rules: Vec<HostRule>,
     seen: RefCell<BTreeMap<(String, u16), bool>>,
+    /// International names that were spelled out for a finding.
+    spelled: Cell<usize>,
+    /// Each link is judged several times: in every reading, and in the round that finds nothing more.
+    judged: RefCell<BTreeMap<String, Verdict>>,
 }
 
 /// What becomes of a link.
@@ -48,11 +54,23 @@ impl Allow {
     /// As [`HostRule::parse`].
     pub fn parse(hosts: &[String]) -> Result<Self, Error> {
         let rules = hosts.iter().map(|host| HostRule::parse(host)).collect::<Result<_, _>>()?;
-        Ok(Self { rules, seen: RefCell::default() })
+        Ok(Self { rules, ..Self::default() })
     }
 
     /// Judges a link as written: a whole URL, one that begins at `//`, or a name with what follows it.
     pub(super) fn judge(&self, written: &str) -> Verdict {
+        if let Some(known) = self.judged.borrow().get(written) {
+            return known.clone();
+        }
+        let verdict = self.judge_anew(written);
+        let mut judged = self.judged.borrow_mut();
+        if judged.len() < MAX_JUDGED && written.len() <= MAX_URL {
+            judged.insert(written.to_owned(), verdict.clone());
+        }
+        verdict
+    }
+
+    fn judge_anew(&self, written: &str) -> Verdict {
         let (scheme, rest) = match bare::scheme(written) {
             Some(scheme) => (Some(scheme), written.get(scheme.len() + 1..).unwrap_or("")),
             None => (None, written),
@@ -78,7 +96,7 @@ impl Allow {
             _ => (place.trim_end_matches(':'), default),
         };
         let host = host.strip_suffix('.').unwrap_or(host);
-        let told = || told(written, host);
+        let told = || self.told(written, host);
         if !self.permits(host, if port == default { 443 } else { port }) {
             let kind = if self.resembles(host) { Kind::Disguised } else { Kind::Link };
             return drop(kind, told());
@@ -104,7 +122,8 @@ impl Allow {
             tail.is_some_and(|tail| tail.eq_ignore_ascii_case(name))
         };
         let may = |rule: &HostRule| match rule.name() {
-            Some(name) => !host.is_ascii() || ends_so(name),
+            // A name in letters of its own is one of the list only if that, or what it stands below, is spelled there.
+            Some(name) => ends_so(name) || !host.is_ascii() && name.contains("xn--"),
             None => true,
         };
         // IDNA lets quotation marks and emoji be part of a name; readers take them for its ends.
@@ -164,6 +183,33 @@ impl Allow {
 }
 
 impl Allow {
+    /// A host as a finding may name it: canonical, and without labels that could carry data.
+    fn told(&self, written: &str, host: &str) -> Option<String> {
+        const LONGEST_LABEL: usize = 24;
+        if matches!(redact::scrub(written), Cow::Owned(_)) || redact::looks_like_token(host) {
+            return None;
+        }
+        let name = if host.is_ascii() {
+            host.to_ascii_lowercase()
+        } else {
+            // Spelling it out is slow, and no one reads so many.
+            let spelled = self.spelled.replace(self.spelled.get() + 1);
+            (spelled < MAX_MEMORY).then(|| Origin::parse(host).ok())??.host_text().into_owned()
+        };
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+        if name.is_empty() || !name.bytes().all(plain) {
+            return None;
+        }
+        let is_short = |name: &str| {
+            name.split('.').all(|label| label.len() <= LONGEST_LABEL || label.starts_with("xn--") && label.len() <= 40)
+        };
+        if is_short(&name) && name.len() <= 100 {
+            return Some(name);
+        }
+        let cut = name.rmatch_indices('.').nth(1).map_or(0, |(at, _)| at + 1);
+        name.get(cut..).filter(|name| is_short(name)).map(str::to_owned)
+    }
+
     /// Whether behind an allowed host stands a URL of another: for a server that forwards, or for a client that takes what
     /// follows a quotation mark for a link of its own.
     fn leads_on(&self, path: &str) -> bool {
@@ -197,26 +243,6 @@ fn holds_secret(text: &str) -> bool {
     matches!(redact::scrub(text), Cow::Owned(_))
         || redact::looks_like_token(text)
         || redact::scrub_bytes_excerpt(text.as_bytes(), MAX_URL * 2).contains(redact::MASK)
-}
-
-/// A host as a finding may name it: canonical, and without labels that could carry data.
-fn told(written: &str, host: &str) -> Option<String> {
-    const LONGEST_LABEL: usize = 24;
-    if matches!(redact::scrub(written), Cow::Owned(_)) || redact::looks_like_token(host) {
-        return None;
-    }
-    let name =
-        if host.is_ascii() { host.to_ascii_lowercase() } else { Origin::parse(host).ok()?.host_text().into_owned() };
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-    if name.is_empty() || !name.bytes().all(plain) {
-        return None;
-    }
-    let is_short = |name: &str| name.split('.').all(|label| label.len() <= LONGEST_LABEL || label.starts_with("xn--"));
-    if is_short(&name) && name.len() <= 100 {
-        return Some(name);
-    }
-    let cut = name.rmatch_indices('.').nth(1).map_or(0, |(at, _)| at + 1);
-    name.get(cut..).filter(|name| is_short(name)).map(str::to_owned)
 }
 
 /// Whether a URL carries more than an address needs: digests, encoded text, long runs that no one reads.

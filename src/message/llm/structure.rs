@@ -61,8 +61,8 @@ struct Walk<'a> {
 /// A target as it stands in the text.
 struct Target {
     range: std::ops::Range<usize>,
-    /// Behind the title and the closing bracket, when both are there.
-    end: Option<usize>,
+    /// Behind its own brackets.
+    after: usize,
 }
 
 impl Walk<'_> {
@@ -78,7 +78,7 @@ impl Walk<'_> {
             Some(b':') if open.is_some_and(|open| self.begins_line(open)) => Place::Definition,
             _ => return at + 1,
         };
-        let target = self.target(at + 2, place);
+        let target = self.target(at + 2);
         let written = self.slice(target.range.start, target.range.end);
         let image = open.filter(|open| self.text.get(..*open).is_some_and(|before| before.ends_with('!')));
         match target::judge(written, place, self.allow) {
@@ -91,7 +91,7 @@ impl Walk<'_> {
             }
             Some(Verdict::Drop { kind, host }) => {
                 let kind = if image.is_some() && kind == Kind::Link { Kind::Image } else { kind };
-                let end = target.end.unwrap_or(target.range.end).max(at + 2);
+                let end = self.target_close(&target, place).unwrap_or(target.range.end).max(at + 2);
                 match (open, place) {
                     (Some(open), Place::Inline) => {
                         self.edits.replace(image.map_or(open, |open| open - 1)..open + 1, "");
@@ -117,22 +117,26 @@ impl Walk<'_> {
     }
 
     /// Reads the target that begins behind `](` or `]:`.
-    fn target(&self, from: usize, place: Place) -> Target {
+    fn target(&self, from: usize) -> Target {
         let rest = self.text.get(from..).unwrap_or("");
         let start = from + rest.len() - rest.trim_start().len();
         let rest = self.text.get(start..).unwrap_or("");
-        let (range, after) = match rest.strip_prefix('<') {
+        match rest.strip_prefix('<') {
             Some(inside) => {
                 let end = inside.find(['<', '>', '\n']).unwrap_or(inside.len());
                 let closed = inside.get(end..).is_some_and(|rest| rest.starts_with('>'));
-                (start + 1..start + 1 + end, start + 1 + end + usize::from(closed))
+                Target { range: start + 1..start + 1 + end, after: start + 1 + end + usize::from(closed) }
             }
             None => {
-                let end = target_end(rest);
-                (start..start + end, start + end)
+                let end = start + target_end(rest);
+                Target { range: start..end, after: end }
             }
-        };
-        let rest = self.text.get(after..).unwrap_or("");
+        }
+    }
+
+    /// Behind the title and the closing bracket, when both are there.
+    fn target_close(&self, target: &Target, place: Place) -> Option<usize> {
+        let rest = self.text.get(target.after..).unwrap_or("");
         let spaced = rest.trim_start_matches([' ', '\t', '\n']);
         let title = match spaced.chars().next() {
             Some(quote @ ('"' | '\'' | '(')) if spaced.len() < rest.len() => {
@@ -143,14 +147,13 @@ impl Walk<'_> {
             _ => 0,
         };
         let behind = spaced.get(title..).unwrap_or("");
-        let end = match place {
+        match place {
             Place::Inline => {
                 let closing = behind.trim_start_matches([' ', '\t', '\n']);
                 closing.starts_with(')').then(|| self.text.len() - closing.len() + 1)
             }
             _ => (title > 0).then(|| self.text.len() - behind.len()),
-        };
-        Target { range, end }
+        }
     }
 
     /// A label that names another host than the one it leads to is replaced by the name of the latter.
@@ -182,7 +185,7 @@ impl Walk<'_> {
             let name = tag::name(self.slice(at + 1, (at + 24).min(self.text.len())));
             let has_attributes =
                 self.text.get(at + 1 + name.len()..).is_some_and(|rest| rest.starts_with([' ', '/', '\n', '\t']));
-            if tag::is_dangerous(name)
+            if !name.is_empty() && tag::is_dangerous(name)
                 || name.eq_ignore_ascii_case("a") && has_attributes
                 || next.is_some_and(|c| matches!(c, '!' | '?'))
             {

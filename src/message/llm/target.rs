@@ -23,6 +23,9 @@ pub(super) fn judge(target: &str, place: Place, allow: &Allow) -> Option<Verdict
     if target.len() > MAX_TARGET {
         return Some(Verdict::Drop { kind: Kind::Opaque, host: None });
     }
+    if target.trim().is_empty() {
+        return None;
+    }
     let mut kept = None;
     for view in View::all(target).iter().rev() {
         // Browsers drop tabs and line ends anywhere, and blanks at the ends.

@@ -52,6 +52,7 @@ fn links_off_the_list_keep_their_label_and_lose_their_target() {
             "see evil[.]com, (link removed: evil[.]com) and (link removed: evil[.]com)",
         ),
         ("[a](https://evil.test", "a (link removed: evil[.]test)"),
+        ("evil.test«https://docs.example.org", "evil[.]test«https://docs.example.org"),
     ] {
         assert_eq!(discord(text), expected, "{text}");
     }
@@ -263,8 +264,29 @@ fn every_table_is_in_order() {
 #[test]
 fn hostile_repetition_comes_back() {
     for piece in [
-        "[", "](", "<", "![", "http://", "`", "<a ", "](x \"", "]:", "&#", "%2", "\\", "a.co ", "@", "<@", "data:",
-        "[a](", "//", "x@a.co",
+        "[",
+        "](",
+        "<",
+        "![",
+        "http://",
+        "`",
+        "<a ",
+        "](x \"",
+        "]:",
+        "&#",
+        "%2",
+        "\\",
+        "a.co ",
+        "@",
+        "<@",
+        "data:",
+        "[a](",
+        "//",
+        "x@a.co",
+        "x@a.co,",
+        "https://a.co)",
+        "http://é.co)@",
+        "a.co@b.co,",
     ] {
         let text = piece.repeat(20_000 / piece.len());
         for platform in [Platform::Telegram, Platform::Discord] {
