@@ -228,13 +228,21 @@ impl Stream {
     }
 }
 
-/// Makes room for `more` bytes. A body that has shown [`EARNED`] bytes gets the room of its announced length or its cap at
-/// once: a buffer that doubles would hold its content twice while it moves.
+/// Makes room for `more` bytes: of an announced length, [`AHEAD`] times what came. A body that has shown [`EARNED`] bytes gets
+/// all of it, or its cap, at once: a buffer that doubles holds its content twice while it moves, and each one left is wiped.
 fn make_room(all: &mut BytesMut, more: usize, announced: Option<u64>, max_bytes: u64) {
     /// Most room at once for a body of unknown length: 64 MiB.
     const STEP: u64 = 64 * 1024 * 1024;
+    /// How far ahead of what came an announced length is believed.
+    const AHEAD: usize = 8;
     let needed = all.len() + more;
-    if needed > all.capacity() && needed > EARNED {
+    if needed <= all.capacity() {
+        return;
+    }
+    if let (Some(announced), true) = (announced, needed <= EARNED) {
+        let ahead = announced.min(max_bytes).min((AHEAD * needed) as u64);
+        all.reserve((ahead as usize).saturating_sub(all.len()).max(more));
+    } else if needed > EARNED {
         let whole = announced.unwrap_or_else(|| (needed as u64).div_ceil(STEP) * STEP).min(max_bytes);
         all.reserve((whole as usize).saturating_sub(all.len()).max(more));
     }
@@ -262,10 +270,23 @@ mod tests {
         for _ in 0..8 {
             make_room(&mut all, 100_000, Some(CAP), CAP);
             all.extend_from_slice(&[7; 100_000]);
-            assert!(all.capacity() <= 2 * EARNED, "{} for {}", all.capacity(), all.len());
+            assert!(all.capacity() <= 8 * all.len(), "{} for {}", all.capacity(), all.len());
         }
         make_room(&mut all, 2 * EARNED, Some(CAP), CAP);
         assert!(all.capacity() as u64 >= CAP && all.capacity() as u64 <= CAP + CAP / 4);
+    }
+
+    #[test]
+    fn an_announced_body_of_a_megabyte_moves_once() {
+        let mut all = BytesMut::with_capacity(128 * 1024);
+        let mut moves = 0;
+        for _ in 0..64 {
+            let before = all.capacity();
+            make_room(&mut all, 16_000, Some(1_024_000), CAP);
+            moves += usize::from(all.capacity() != before);
+            all.extend_from_slice(&[7; 16_000]);
+        }
+        assert_eq!((moves, all.len()), (1, 1_024_000));
     }
 
     #[test]
