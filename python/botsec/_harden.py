@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from botsec import _core
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
 
 __all__ = ["Hardening", "harden_process"]
 
 
-class Hardening(NamedTuple):
-    """What `harden_process` achieved."""
+class Hardening(tuple[bool, bool, "tuple[str, ...]"]):
+    """What `harden_process` achieved; a named tuple whose import costs nothing."""
 
-    no_core_dumps: bool
-    """No crash writes this process's memory, or that of programs it starts, into a core file."""
-    not_dumpable: bool
-    """No debugger and no process of the same user reads this process's memory; Linux alone can do that."""
-    lacks: tuple[str, ...]
-    """What the platform does not have or did not allow, in words."""
+    __slots__ = ()
+
+    def __new__(cls, no_core_dumps: bool, not_dumpable: bool, lacks: tuple[str, ...]) -> Self:
+        return super().__new__(cls, (no_core_dumps, not_dumpable, lacks))
+
+    def __getnewargs__(self) -> tuple[bool, bool, tuple[str, ...]]:
+        return self[0], self[1], self[2]
+
+    def __repr__(self) -> str:
+        return f"Hardening(no_core_dumps={self[0]}, not_dumpable={self[1]}, lacks={self[2]!r})"
+
+    @property
+    def no_core_dumps(self) -> bool:
+        """No crash writes this process's memory, or that of programs it starts, into a core file."""
+        return self[0]
+
+    @property
+    def not_dumpable(self) -> bool:
+        """No debugger and no process of the same user reads this process's memory; Linux alone can do that."""
+        return self[1]
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """What the platform does not have or did not allow, in words."""
+        return self[2]
 
 
 def harden_process() -> Hardening:
