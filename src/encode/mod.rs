@@ -20,7 +20,7 @@ pub use data::{csv_cell, ldap, sql_like};
 pub use discord::discord;
 pub use line::{irc, log, terminal};
 pub use markup::{Width, css_string, html, html_attribute, html_units, js_string, json_in_script};
-pub use sanitize::{Profile, sanitize_html};
+pub use sanitize::{MATRIX_TAGS, Profile, Tag, sanitize_html};
 pub use web::{link, url_query, url_segment};
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub fn sanitize_html(text: &str, profile: Profile) -> Cow<'_, str> {
 }
 
 /// A tag and its attributes.
-type Tag = (&'static str, &'static [&'static str]);
+pub type Tag = (&'static str, &'static [&'static str]);
 
 fn builder(tags: &[Tag], schemes: &[&'static str], rel: &'static str) -> Builder<'static> {
     let mut builder = Builder::empty();
@@ -87,47 +87,49 @@ static CHAT: LazyLock<Builder<'static>> = LazyLock::new(|| {
     builder(TAGS, &["https"], "noopener noreferrer")
 });
 
+/// What Matrix shows: tags and their attributes. Source: client-server API v1.18, "m.room.message msgtypes".
+pub const MATRIX_TAGS: &[Tag] = &[
+    ("a", &["target", "href"]),
+    ("b", &[]),
+    ("blockquote", &[]),
+    ("br", &[]),
+    ("caption", &[]),
+    ("code", &["class"]),
+    ("del", &[]),
+    ("details", &[]),
+    ("div", &["data-mx-maths"]),
+    ("em", &[]),
+    ("h1", &[]),
+    ("h2", &[]),
+    ("h3", &[]),
+    ("h4", &[]),
+    ("h5", &[]),
+    ("h6", &[]),
+    ("hr", &[]),
+    ("i", &[]),
+    ("img", &["width", "height", "alt", "title", "src"]),
+    ("li", &[]),
+    ("ol", &["start"]),
+    ("p", &[]),
+    ("pre", &[]),
+    ("s", &[]),
+    ("span", &["data-mx-bg-color", "data-mx-color", "data-mx-spoiler", "data-mx-maths"]),
+    ("strong", &[]),
+    ("sub", &[]),
+    ("summary", &[]),
+    ("sup", &[]),
+    ("table", &[]),
+    ("tbody", &[]),
+    ("td", &[]),
+    ("th", &[]),
+    ("thead", &[]),
+    ("tr", &[]),
+    ("u", &[]),
+    ("ul", &[]),
+];
+
 static MATRIX: LazyLock<Builder<'static>> = LazyLock::new(|| {
-    const TAGS: &[Tag] = &[
-        ("a", &["target", "href"]),
-        ("b", &[]),
-        ("blockquote", &[]),
-        ("br", &[]),
-        ("caption", &[]),
-        ("code", &["class"]),
-        ("del", &[]),
-        ("details", &[]),
-        ("div", &["data-mx-maths"]),
-        ("em", &[]),
-        ("h1", &[]),
-        ("h2", &[]),
-        ("h3", &[]),
-        ("h4", &[]),
-        ("h5", &[]),
-        ("h6", &[]),
-        ("hr", &[]),
-        ("i", &[]),
-        ("img", &["width", "height", "alt", "title", "src"]),
-        ("li", &[]),
-        ("ol", &["start"]),
-        ("p", &[]),
-        ("pre", &[]),
-        ("s", &[]),
-        ("span", &["data-mx-bg-color", "data-mx-color", "data-mx-spoiler", "data-mx-maths"]),
-        ("strong", &[]),
-        ("sub", &[]),
-        ("summary", &[]),
-        ("sup", &[]),
-        ("table", &[]),
-        ("tbody", &[]),
-        ("td", &[]),
-        ("th", &[]),
-        ("thead", &[]),
-        ("tr", &[]),
-        ("u", &[]),
-        ("ul", &[]),
-    ];
-    let mut builder = builder(TAGS, &["https", "http", "ftp", "mailto", "magnet", "mxc"], "noopener");
+    let mut builder = builder(MATRIX_TAGS, &["https", "http", "ftp", "mailto", "magnet", "mxc"], "noopener");
     builder.attribute_filter(|tag, name, value| match (tag, name) {
         ("img", "src") => has_scheme(value, "mxc").then_some(value.into()),
         ("a", "href") => (!has_scheme(value, "mxc")).then_some(value.into()),

@@ -1,6 +1,7 @@
 //! Tables: which tags and attributes a platform shows, and what an attribute's value means.
 
 use super::Platform;
+use crate::encode::{MATRIX_TAGS, Tag};
 
 /// What an attribute's value means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,11 +16,8 @@ pub(super) enum Kind {
     Closed(&'static str),
 }
 
-/// A tag and its attributes.
-type Row = (&'static str, &'static [&'static str]);
-
 /// Bot API, "HTML style", and what TDLib's parser takes beside it.
-const TELEGRAM: &[Row] = &[
+const TELEGRAM: &[Tag] = &[
     ("b", &[]),
     ("strong", &[]),
     ("i", &[]),
@@ -39,52 +37,11 @@ const TELEGRAM: &[Row] = &[
     ("blockquote", &["expandable"]),
 ];
 
-/// Client-Server API v1.18 §11.2.1.
-const MATRIX: &[Row] = &[
-    ("del", &[]),
-    ("h1", &[]),
-    ("h2", &[]),
-    ("h3", &[]),
-    ("h4", &[]),
-    ("h5", &[]),
-    ("h6", &[]),
-    ("blockquote", &[]),
-    ("p", &[]),
-    ("a", &["href", "target"]),
-    ("ul", &[]),
-    ("ol", &["start"]),
-    ("sup", &[]),
-    ("sub", &[]),
-    ("li", &[]),
-    ("b", &[]),
-    ("i", &[]),
-    ("u", &[]),
-    ("strong", &[]),
-    ("em", &[]),
-    ("s", &[]),
-    ("code", &["class"]),
-    ("hr", &[]),
-    ("br", &[]),
-    ("div", &["data-mx-maths"]),
-    ("table", &[]),
-    ("thead", &[]),
-    ("tbody", &[]),
-    ("tr", &[]),
-    ("th", &[]),
-    ("td", &[]),
-    ("caption", &[]),
-    ("pre", &[]),
-    ("span", &["data-mx-bg-color", "data-mx-color", "data-mx-spoiler", "data-mx-maths"]),
-    ("img", &["width", "height", "alt", "title", "src"]),
-    ("details", &[]),
-    ("summary", &[]),
-];
-
 /// The list of a platform that shows some tags only; they have to be closed in order.
-fn list(platform: Platform) -> Option<&'static [Row]> {
+fn list(platform: Platform) -> Option<&'static [Tag]> {
     match platform {
         Platform::Telegram => Some(TELEGRAM),
-        Platform::Matrix => Some(MATRIX),
+        Platform::Matrix => Some(MATRIX_TAGS),
         _ => None,
     }
 }
