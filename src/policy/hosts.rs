@@ -1,7 +1,6 @@
 //! `hosts=`: names that a client may reach besides its base URL's.
 
-use unicode_security::skeleton;
-
+use super::confusable::skeleton;
 use crate::error::{Code, Error};
 use crate::url::{Host, Origin};
 
@@ -69,9 +68,9 @@ pub fn looks_like(host: &str, allowed: &str) -> bool {
     let mut names = std::iter::once(allowed.as_str()).chain(above);
     let read_alike = |name: &str| {
         let end = tail(&host, name.split('.').count());
-        end != name && bones(end) == bones(name)
+        end != name && skeleton(end) == skeleton(name)
     };
-    names.any(read_alike) || bones(&host).starts_with(&format!("{}.", bones(&allowed)))
+    names.any(read_alike) || skeleton(&host).starts_with(&format!("{}.", skeleton(&allowed)))
 }
 
 /// The last labels of a name.
@@ -84,10 +83,6 @@ fn tail(name: &str, labels: usize) -> &str {
 fn shown(name: &str) -> String {
     let (shown, _) = idna::domain_to_unicode(name);
     shown
-}
-
-fn bones(name: &str) -> String {
-    skeleton(name).collect()
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@
 
 pub mod address;
 pub mod bounds;
+mod confusable;
 mod fields;
 pub mod hosts;
 mod iana;
