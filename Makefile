@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 WHEELS := target/wheels
 SOURCES := $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi') Cargo.toml Cargo.lock pyproject.toml README.md
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
+# A release is trained (`benches/train`), which needs rustup's llvm-tools; empty where they are missing.
+PGO = $(shell test -x "$$(rustc --print sysroot)/lib/rustlib/$$(rustc -vV | sed -n 's/^host: //p')/bin/llvm-profdata" && echo --pgo)
 
 .PHONY: demo test bench lint fmt rust python clean
 # The steps share one target folder, and pytest's summary is the last line of `make test`.
@@ -58,10 +60,11 @@ endif
 python: $(VENV)/.extras
 	$(BIN)/python -m pytest
 
-# The wheel as it is released (thin LTO), beside its peers, in an environment of its own.
+# The wheel as it is released (thin LTO, trained), beside its peers, in an environment of its own.
 bench: $(VENV)/.ready
 	rm -rf target/bench-wheels
-	$(BIN)/maturin build --profile wheel --locked --quiet --out target/bench-wheels --interpreter $(BIN)/python
+	@test -n "$(PGO)" || echo "botsec: without llvm-tools the wheel is not trained, and slower: rustup component add llvm-tools" >&2
+	$(BIN)/maturin build --profile wheel $(PGO) --locked --quiet --out target/bench-wheels --interpreter $(BIN)/python
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r benches/requirements.txt
 	# By force: pip keeps an older build of the same version.

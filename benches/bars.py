@@ -5,6 +5,8 @@ from figures import median, ratio, show
 
 # The cases whose CPU per request may not differ much.
 SCALING = ("async16", "async256")
+# The cases in which the slowest hundredth may wait no longer than with the fastest peer.
+TAILS = ("async16", "async64", "async256")
 # Case, what is compared, and how many times as good as whom botsec has to be. "peer" is the fastest one in that case, pycurl
 # among them.
 WANTED = {
@@ -30,6 +32,7 @@ def judge(report):
     for name, (figure, bars) in WANTED.items():
         if name in cases:
             rows += compared(cases[name], f"{name} {figure}", bars)
+    rows += [tail(cases[name], name) for name in TAILS if name in cases]
     few, many = (median(cases.get(name, {}).get("rows", {}).get("botsec", {}).get("cpu_us", [])) for name in SCALING)
     if few and many:
         verdict = "reached" if many / few <= 1.3 else "missed"
@@ -56,6 +59,14 @@ def compared(case, title, bars):
         label = f"{title}, times as good as " + (f"the fastest peer ({name})" if other == "peer" else other)
         rows.append(least(label, wanted, found))
     return rows
+
+
+def tail(case, name):
+    """The 99th percentile of waiting against that of the peer with the most requests per second."""
+    peer = fastest(case)
+    ours, theirs = (case["rows"].get(who, {}).get("p99_ms", []) for who in ("botsec", peer))
+    found = ratio(ours, theirs, more_is_better=False) if ours and len(ours) == len(theirs) else None
+    return least(f"{name} p99, times as good as the fastest peer ({peer})", 1.0, found)
 
 
 def fastest(case):

@@ -43,7 +43,7 @@ def main():
     report["bars"] = bars.judge(report)
     if report["bars"]:
         print("\n" + table(["bar", "wanted", "reached", "verdict"], report["bars"]))
-    print(f"\nwritten: {write(report, arguments.out)}")
+    print(f"\nwritten: {write(report, arguments.out, arguments.only or [])}")
     return arguments.gate and any(row[3] == "missed" for row in report["bars"])
 
 
@@ -104,9 +104,9 @@ def interleave(timed, bench, into):
         print(f"round {number + 1} of {bench.rounds}", file=sys.stderr, flush=True)
 
 
-def write(report, folder):
+def write(report, folder, only):
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{datetime.date.today().isoformat()}.json"
+    file = folder / f"{'-'.join([datetime.date.today().isoformat(), *only])}.json"
     file.write_text(json.dumps(report, indent=1) + "\n")
     return file
 
