@@ -30,9 +30,10 @@ pub(super) fn html<'py>(text: &Text<'py>) -> PyResult<Option<Text<'py>>> {
     }
     let len = text.code_point_len()?;
     let Some(width) = width(text, len)? else { return Ok(None) };
-    // Python looks for one character faster than its codec copies the text. Wider ones may hold lone surrogates, which only
-    // the codec finds.
-    if width == Width::One && !holds(text)? {
+    // Python looks for one character faster than its codec copies the text, but in two bytes it stumbles over letters whose
+    // low byte is that character's.
+    let clean = width != Width::Two && !holds(text)?;
+    if clean && width == Width::One {
         return Ok(Some(text.clone()));
     }
     let codec = match width {
@@ -43,6 +44,9 @@ pub(super) fn html<'py>(text: &Text<'py>) -> PyResult<Option<Text<'py>>> {
     };
     // Fails for lone surrogates, and when the width was guessed wrong.
     let Ok(units) = text.call_method1(intern!(py, "encode"), (codec,)) else { return Ok(None) };
+    if clean {
+        return Ok(Some(text.clone()));
+    }
     let units = units.cast_into::<PyBytes>()?;
     let Some(out) = html_units(units.as_bytes(), width) else { return Ok(Some(text.clone())) };
     let codec = match width {
