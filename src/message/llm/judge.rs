@@ -52,7 +52,7 @@ struct Memory {
     /// Each link is judged several times: in every reading, and in the round that finds nothing more.
     judged: HashMap<Box<str>, Verdict>,
     /// Names that went through IDNA, with their ports, and whether the list has them.
-    parsed: HashMap<(Box<str>, u16), bool>,
+    parsed: HashMap<Box<str>, bool>,
     /// Refused names, and whether they look like one of the list.
     alike: HashMap<Box<str>, bool>,
     /// International names that were spelled out for a finding.
@@ -152,7 +152,7 @@ impl Allow {
         if let Some(name) = canonical(host) {
             return port > 0 && self.rules.iter().any(|rule| rule.permits_name(&name, port));
         }
-        let key = (Box::from(host), port);
+        let key = format!("{host}:{port}").into_boxed_str();
         let memory = &mut self.memory.borrow_mut().parsed;
         if let Some(known) = memory.get(&key) {
             return *known;

@@ -4,7 +4,6 @@
 //! Decoding goes two layers deep, as [`crate::redact`] does. Characters that browsers leave out of URLs are left out.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::ops::Range;
 
 use unicode_normalization::UnicodeNormalization;
@@ -41,7 +40,7 @@ impl<'t> View<'t> {
         let mut draft: Option<Draft> = None;
         let mut kept = 0;
         if !text.is_ascii() {
-            for (at, c) in text.char_indices().filter(|(_, c)| !is_kept(*c) || stands_for(*c).is_some()) {
+            for (at, c) in text.char_indices().filter(|(_, c)| folds(*c)) {
                 let draft = draft.get_or_insert_with(|| Draft::with_capacity(text.len()));
                 draft.keep(&written, kept..at);
                 kept = at + c.len_utf8();
@@ -125,6 +124,13 @@ impl Part {
     }
 }
 
+/// Whether a character is folded.
+fn folds(c: char) -> bool {
+    // Whole phrases with blanks between their words, which no host name holds: a text of these would grow elevenfold.
+    let phrase = matches!(c, '\u{fdfa}' | '\u{fdfb}');
+    !is_kept(c) && !phrase || stands_for(c).is_some()
+}
+
 /// What browsers and IDNA read for a character beyond NFKC.
 fn stands_for(c: char) -> Option<char> {
     match c {
@@ -139,13 +145,13 @@ fn stands_for(c: char) -> Option<char> {
 struct Draft {
     text: String,
     parts: Vec<Part>,
-    /// What characters were folded to: a flood of ligatures is one after the other the same.
-    folded: HashMap<char, Box<str>>,
+    /// What was folded last, and where it stands in `text`: a flood of ligatures is one after the other the same.
+    last: (char, Range<usize>),
 }
 
 impl Draft {
     fn with_capacity(bytes: usize) -> Self {
-        Self { text: String::with_capacity(bytes), parts: Vec::new(), folded: HashMap::new() }
+        Self { text: String::with_capacity(bytes), parts: Vec::new(), last: ('\0', 0..0) }
     }
 
     /// Takes over a part of another reading as it is.
@@ -173,10 +179,12 @@ impl Draft {
         match c {
             '\u{ff01}'..='\u{ff5e}' => self.text.extend(char::from_u32(c as u32 - 0xfee0)),
             _ if stands_for(c).is_some() => self.text.extend(stands_for(c)),
-            _ if is_kept(c) => self.text.push(c),
+            _ if !folds(c) => self.text.push(c),
+            _ if c == self.last.0 => self.text.extend_from_within(self.last.1.clone()),
             _ => {
-                let folded = self.folded.entry(c).or_insert_with(|| std::iter::once(c).nfkc().collect());
-                self.text.push_str(folded);
+                let start = self.text.len();
+                self.text.extend(std::iter::once(c).nfkc());
+                self.last = (c, start..self.text.len());
             }
         }
     }
