@@ -7,7 +7,7 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBool, PyBytes, PyString};
 
 use super::Text;
 use crate::encode::{Width, html_units};
@@ -24,7 +24,8 @@ pub(super) fn is_long(text: &Text<'_>) -> PyResult<bool> {
 /// Escapes a long text outside ASCII for HTML, or answers nothing: then it is read as UTF-8.
 pub(super) fn html<'py>(text: &Text<'py>) -> PyResult<Option<Text<'py>>> {
     let py = text.py();
-    if !text.is_exact_instance_of::<PyString>() {
+    if !text.is_exact_instance_of::<PyString>() || text.call_method0(intern!(py, "isascii"))?.is(PyBool::new(py, true))
+    {
         return Ok(None);
     }
     let len = text.code_point_len()?;
@@ -68,8 +69,8 @@ fn holds(text: &Text<'_>) -> PyResult<bool> {
     Ok(false)
 }
 
-/// The width in which Python holds a text, told by its size; nothing for ASCII, which has a smaller head, and when a UTF-8 copy
-/// is there already: these are the cheapest to read. A wrong guess costs time and nothing else.
+/// The width in which Python holds a text, told by its size; nothing when a UTF-8 copy is there already, which is then the
+/// cheapest to read. A wrong guess costs time and nothing else.
 fn width(text: &Text<'_>, len: usize) -> PyResult<Option<Width>> {
     static SIZE: PyOnceLock<(Py<PyAny>, usize)> = PyOnceLock::new();
     let py = text.py();
