@@ -22,6 +22,7 @@ pub(super) fn is_long(text: &Text<'_>) -> PyResult<bool> {
 }
 
 /// Escapes a long text outside ASCII for HTML, or answers nothing: then it is read as UTF-8.
+#[inline(never)]
 pub(super) fn html<'py>(text: &Text<'py>) -> PyResult<Option<Text<'py>>> {
     let py = text.py();
     if !text.is_exact_instance_of::<PyString>() || text.call_method0(intern!(py, "isascii"))?.is(PyBool::new(py, true))
@@ -30,10 +31,9 @@ pub(super) fn html<'py>(text: &Text<'py>) -> PyResult<Option<Text<'py>>> {
     }
     let len = text.code_point_len()?;
     let Some(width) = width(text, len)? else { return Ok(None) };
-    // Python looks for one character faster than its codec copies the text, but in two bytes it stumbles over letters whose
-    // low byte is that character's.
-    let clean = width != Width::Two && !holds(text)?;
-    if clean && width == Width::One {
+    // Python looks for one character faster than its codec copies the text. Wider ones may hold lone surrogates, which only
+    // the codec finds.
+    if width == Width::One && !holds(text)? {
         return Ok(Some(text.clone()));
     }
     let codec = match width {
@@ -44,9 +44,6 @@ pub(super) fn html<'py>(text: &Text<'py>) -> PyResult<Option<Text<'py>>> {
     };
     // Fails for lone surrogates, and when the width was guessed wrong.
     let Ok(units) = text.call_method1(intern!(py, "encode"), (codec,)) else { return Ok(None) };
-    if clean {
-        return Ok(Some(text.clone()));
-    }
     let units = units.cast_into::<PyBytes>()?;
     let Some(out) = html_units(units.as_bytes(), width) else { return Ok(Some(text.clone())) };
     let codec = match width {

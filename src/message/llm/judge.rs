@@ -30,7 +30,7 @@ const MIN_OPAQUE: usize = 16;
 const MAX_MEMORY: usize = 256;
 /// Names that are no plain ASCII and may be on the list: each is put through IDNA, which takes microseconds. More of them
 /// within one text are refused.
-const MAX_PARSED: usize = 512;
+const MAX_PARSED: usize = 256;
 /// Links whose verdict is remembered within one text.
 const MAX_JUDGED: usize = 8_192;
 

@@ -338,8 +338,8 @@ fn a_host_is_judged_alike_with_and_without_a_parser() {
                     assert_eq!(allow.permits(host, port), !odd && allow.permits_parsed(host, port), "{host} {port}");
                 }
             }
+            allow.begin();
         }
-        allow.begin();
     }
 }
 
