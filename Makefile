@@ -76,6 +76,7 @@ bench: $(VENV)/.ready
 	.venv-bench-text/bin/python -m pip install --quiet --disable-pip-version-check -r benches/requirements-text.txt
 	.venv-bench-text/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps target/bench-wheels/botsec-*.whl
 	.venv-bench-text/bin/python benches/escape.py
+	.venv-bench-text/bin/python benches/message.py
 	cargo run --release --quiet --manifest-path benches/native/Cargo.toml --target-dir target/bench-native --bin pace
 	.venv-bench/bin/python benches/fleet.py
 	.venv-bench/bin/python benches/failing.py

@@ -135,7 +135,7 @@ fn message_sanitize(
     let clean = py.detach(move || llm::sanitize(&text, platform, &allow));
     let findings = clean.findings.into_iter().map(|found| Finding {
         kind: found.kind.as_str(),
-        host: found.host,
+        host: found.host.map(|host| host.as_ref().to_owned()),
         count: found.count,
     });
     Ok(Sanitized { text: clean.text, findings: findings.collect() })

@@ -50,7 +50,8 @@ fn running(text: &str) -> Cow<'_, str> {
             _ => false,
         };
         if escaped {
-            draft.put(at, 1).extend(['\\', c]);
+            // The character itself is copied with what follows it.
+            draft.put(at, 0).push('\\');
         }
     })
 }

@@ -153,51 +153,73 @@ impl Table {
         raw: &[u8],
         dirty: impl Fn(&[[u8; W]; UNITS]) -> bool,
     ) -> Option<Vec<u8>> {
-        let low = if cfg!(target_endian = "little") { 0 } else { W - 1 };
         let (units, _) = raw.as_chunks::<W>();
-        let change = |unit: &[u8; W]| {
-            let byte = unit.get(low).copied().unwrap_or(0);
-            let ascii = unit.iter().fold(0, |all, byte| all | byte) == byte;
-            (ascii && self.changes(byte)).then_some(byte)
-        };
         let is_clean = |block: &[[u8; W]]| match block.first_chunk::<UNITS>() {
             Some(block) => !dirty(block),
-            None => !block.iter().any(|unit| change(unit).is_some()),
+            None => {
+                let mut whole = [[0; W]; UNITS];
+                whole.iter_mut().zip(block).for_each(|(place, unit)| *place = *unit);
+                !dirty(&whole)
+            }
         };
         let clean = units.chunks(UNITS).take_while(|block| is_clean(block)).count() * UNITS;
         let rest = units.get(clean..).filter(|rest| !rest.is_empty())?;
-        let mut out = Vec::with_capacity(raw.len() + raw.len() / 2 + 64);
+        // Only when every sixth is special it grows by half: room for more is cheaper than moving.
+        let mut out = Vec::with_capacity(raw.len() * 2 + UNITS * W);
         out.extend_from_slice(units.get(..clean).unwrap_or(&[]).as_flattened());
+        let mut stage = [[0; W]; UNITS * 8];
         let mut changed = false;
         for block in rest.chunks(UNITS) {
             if is_clean(block) {
                 out.extend_from_slice(block.as_flattened());
                 continue;
             }
-            for run in block.split_inclusive(|unit| change(unit).is_some()) {
-                let Some((byte, head)) = run.split_last().and_then(|(last, head)| Some((change(last)?, head))) else {
-                    out.extend_from_slice(run.as_flattened());
-                    continue;
-                };
-                changed = true;
-                out.extend_from_slice(head.as_flattened());
-                let row = self.row(byte);
-                let mut wide = [[0; W]; 8];
-                for (unit, byte) in wide.iter_mut().zip(row) {
-                    if let Some(place) = unit.get_mut(low) {
-                        *place = *byte;
-                    }
-                }
-                out.extend_from_slice(wide.get(..usize::from(row[7])).unwrap_or(&[]).as_flattened());
-            }
+            let end = self.write_units(block, &mut stage);
+            let stands = stage.get(..end).unwrap_or(&[]);
+            changed |= stands != block;
+            out.extend_from_slice(stands.as_flattened());
         }
         changed.then_some(out)
     }
 
+    /// As [`Self::write_rows`]: each row is written whole, as units.
+    #[inline]
+    fn write_units<const W: usize>(&self, block: &[[u8; W]], out: &mut [[u8; W]]) -> usize {
+        let low = if cfg!(target_endian = "little") { 0 } else { W - 1 };
+        let mut end = 0;
+        for unit in block {
+            let byte = unit.get(low).copied().unwrap_or(0);
+            let single = *unit == widened(byte);
+            let row = self.row(byte);
+            if let Some(slot) = out.get_mut(end..end + 8) {
+                for (unit, byte) in slot.iter_mut().zip(row) {
+                    *unit = widened(*byte);
+                }
+                if !single && let Some(first) = slot.first_mut() {
+                    *first = *unit;
+                }
+            }
+            end += if single { usize::from(row[7]) } else { 1 };
+        }
+        end
+    }
+
+    #[cfg(test)]
     pub(super) fn changes(&self, byte: u8) -> bool {
         let row = self.row(byte);
         row[7] != 1 || row[0] != byte
     }
+}
+
+/// A byte as a unit of `W` bytes.
+#[inline]
+fn widened<const W: usize>(byte: u8) -> [u8; W] {
+    let mut unit = [0; W];
+    let low = if cfg!(target_endian = "little") { unit.first_mut() } else { unit.last_mut() };
+    if let Some(low) = low {
+        *low = byte;
+    }
+    unit
 }
 
 /// The length of a prefix without dirty bytes: all of it, or down to the block that holds the first.

@@ -143,6 +143,27 @@ fn what_is_compared_is_what_the_tables_say() {
     }
 }
 
+/// Whose low byte is that of a special character, among others.
+#[test]
+fn every_character_beside_a_special_one_stays_in_every_width() {
+    for c in ('\u{1}'..='\u{ffff}').chain(('\u{10000}'..='\u{10ffff}').step_by(13)) {
+        let text = format!("<{c}a{c}&");
+        let expected = html(&text);
+        let units: Vec<u8> = text.chars().flat_map(|c| u32::from(c).to_ne_bytes()).collect();
+        let escaped = html_units(&units, Width::Four).unwrap();
+        let read = escaped.chunks(4).map(|unit| char::from_u32(u32::from_ne_bytes(unit.try_into().unwrap())).unwrap());
+        assert_eq!(read.collect::<String>(), expected, "{c:?}");
+        let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_ne_bytes).collect();
+        let escaped = html_units(&units, Width::Two).unwrap();
+        let read: Vec<u16> = escaped.chunks(2).map(|unit| u16::from_ne_bytes(unit.try_into().unwrap())).collect();
+        assert_eq!(String::from_utf16(&read).unwrap(), expected, "{c:?}");
+        if let Ok(byte) = u8::try_from(u32::from(c)) {
+            let escaped = html_units(&[b'<', byte, b'a', byte, b'&'], Width::One).unwrap();
+            assert_eq!(escaped.iter().map(|byte| char::from(*byte)).collect::<String>(), expected, "{c:?}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn clean_text_is_borrowed_and_growth_is_bounded(text in "\\PC{0,80}|[<>&\"'`*_~|\\\\\\[\\]()#+=.!@:\n\r\t\u{1b}-]{0,40}") {

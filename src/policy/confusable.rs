@@ -5,8 +5,8 @@ use unicode_normalization::UnicodeNormalization;
 include!(concat!(env!("OUT_DIR"), "/confusables.rs"));
 
 /// The skeleton of a text: two texts that people may take for one another have the same.
-pub(super) fn skeleton(text: &str) -> String {
-    text.nfd().filter(|character| !is_ignored(*character)).flat_map(Shape::of).nfd().collect()
+pub(super) fn skeleton(text: &str) -> impl Iterator<Item = char> + '_ {
+    text.nfd().filter(|character| !is_ignored(*character)).flat_map(Shape::of).nfd()
 }
 
 fn is_ignored(character: char) -> bool {
@@ -58,7 +58,7 @@ mod tests {
         let mut all = assigned.chain(('\u{40000}'..=char::MAX).step_by(61));
         let other = all.find(|one| {
             let text = one.to_string();
-            super::skeleton(&text) != of_the_library(&text)
+            super::skeleton(&text).collect::<String>() != of_the_library(&text)
         });
         assert_eq!(other, None);
     }
@@ -66,7 +66,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_text_looks_as_the_library_says(text in "\\PC{0,40}") {
-            prop_assert_eq!(super::skeleton(&text), of_the_library(&text));
+            prop_assert_eq!(super::skeleton(&text).collect::<String>(), of_the_library(&text));
         }
     }
 }

@@ -37,11 +37,21 @@ impl HostRule {
     pub fn permits(&self, origin: &Origin) -> bool {
         match (self, origin.host()) {
             (Self::Exact(exact), _) => exact == origin,
-            (Self::Below(name, port), Host::Name(host)) => {
-                origin.port() == *port
+            (Self::Below(..), Host::Name(host)) => self.permits_name(host, origin.port()),
+            (Self::Below(..), _) => false,
+        }
+    }
+
+    /// As [`Self::permits`], for a name in the form in which an [`Origin`] holds it.
+    pub fn permits_name(&self, host: &str, port: u16) -> bool {
+        match self {
+            Self::Exact(exact) => {
+                exact.port() == port && matches!(exact.host(), Host::Name(name) if name.as_str() == host)
+            }
+            Self::Below(name, below) => {
+                port == *below
                     && host.strip_suffix(name.as_str()).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
             }
-            (Self::Below(..), _) => false,
         }
     }
 }
@@ -62,27 +72,72 @@ impl HostRule {
 /// Whether a refused name reads like an allowed one: letters of another script or `1` for `l` in it or in the domain above
 /// it (the skeletons of Unicode UTS #39 §4 are equal), or the allowed name in front of a stranger's domain.
 pub fn looks_like(host: &str, allowed: &str) -> bool {
-    let (host, allowed) = (shown(host), shown(allowed));
-    let above =
-        allowed.match_indices('.').filter_map(|(at, _)| allowed.get(at + 1..)).filter(|rest| rest.contains('.'));
-    let mut names = std::iter::once(allowed.as_str()).chain(above);
-    let read_alike = |name: &str| {
-        let end = tail(&host, name.split('.').count());
-        end != name && skeleton(end) == skeleton(name)
-    };
-    names.any(read_alike) || skeleton(&host).starts_with(&format!("{}.", skeleton(&allowed)))
+    Likeness::of(allowed).is_worn_by(&Looks::of(host))
+}
+
+/// How a name looks to people.
+#[derive(Debug)]
+pub struct Looks {
+    shown: String,
+    /// The skeleton. A dot keeps marks apart, so that of a name is those of its labels.
+    bones: String,
+    /// Where each label's begins.
+    labels: Vec<usize>,
+}
+
+impl Looks {
+    /// The looks of a name, in A-labels or its own letters.
+    pub fn of(name: &str) -> Self {
+        let (shown, _) = idna::domain_to_unicode(name);
+        let (mut bones, mut labels) = (String::with_capacity(shown.len()), Vec::new());
+        for label in shown.split('.') {
+            bones.push_str(if labels.is_empty() { "" } else { "." });
+            labels.push(bones.len());
+            bones.extend(skeleton(label));
+        }
+        Self { shown, bones, labels }
+    }
+
+    /// The skeleton of the last labels.
+    fn tail(&self, labels: usize) -> &str {
+        let first = self.labels.get(self.labels.len().saturating_sub(labels));
+        first.and_then(|at| self.bones.get(*at..)).unwrap_or(&self.bones)
+    }
+}
+
+/// What looks like an allowed name, ready to be compared with many others.
+#[derive(Debug)]
+pub struct Likeness {
+    /// The name and the domains above it, each with its number of labels and its skeleton.
+    names: Vec<(String, usize, String)>,
+    /// The skeleton with a dot behind it.
+    head: String,
+}
+
+impl Likeness {
+    /// The likeness of an allowed name.
+    pub fn of(allowed: &str) -> Self {
+        let looks = Looks::of(allowed);
+        let above = looks.shown.match_indices('.').filter_map(|(at, _)| looks.shown.get(at + 1..));
+        let names = std::iter::once(looks.shown.as_str()).chain(above.filter(|rest| rest.contains('.')));
+        let counted = names.map(|name| (name.to_owned(), name.split('.').count()));
+        let names = counted.map(|(name, labels)| (name, labels, looks.tail(labels).to_owned())).collect();
+        Self { names, head: format!("{}.", looks.bones) }
+    }
+
+    /// Whether another name looks so.
+    pub fn is_worn_by(&self, host: &Looks) -> bool {
+        let read_alike = |(name, labels, bones): &(String, usize, String)| {
+            host.tail(*labels) == bones && tail(&host.shown, *labels) != name
+        };
+        self.names.iter().any(read_alike) || host.bones.starts_with(&self.head)
+    }
 }
 
 /// The last labels of a name.
 fn tail(name: &str, labels: usize) -> &str {
     let cut = name.rmatch_indices('.').nth(labels.saturating_sub(1));
     cut.and_then(|(at, _)| name.get(at + 1..)).unwrap_or(name)
-}
-
-/// A name as people see it.
-fn shown(name: &str) -> String {
-    let (shown, _) = idna::domain_to_unicode(name);
-    shown
 }
 
 #[cfg(test)]

@@ -49,12 +49,21 @@ fn spells(written: &str, label: &str) -> bool {
 /// Whether IDNA keeps a character. It maps full-width forms, ligatures and ideographic stops to ASCII and drops
 /// invisible characters; a name that needs this is written to be read in two ways.
 fn survives(c: char) -> bool {
-    if c.is_ascii() {
+    if is_common(c) {
         return true;
     }
     let kept = |text: String| url::Host::parse(&text).ok().is_none_or(|host| host.to_string().starts_with("xn--"));
     // Combining marks mean nothing alone, and invisible ones show only behind a letter that stays alone.
     !matches!(c, '\u{200c}' | '\u{200d}') && kept(c.to_string()) && kept(format!("a{c}"))
+}
+
+/// ASCII and the letters of most of the world's text, which IDNA maps to their small letters at most: told without asking it.
+fn is_common(c: char) -> bool {
+    matches!(c,
+        '\0'..='\u{7f}' | '\u{c0}'..='\u{131}' | '\u{391}'..='\u{3a1}' | '\u{3a3}'..='\u{3ce}' | '\u{400}'..='\u{482}'
+        | '\u{48a}'..='\u{52f}' | '\u{5d0}'..='\u{5ea}' | '\u{620}'..='\u{64a}' | '\u{904}'..='\u{939}'
+        | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}'
+        | '\u{1f300}'..='\u{1faff}')
 }
 
 /// The canonical name: valid labels, no trailing dot.

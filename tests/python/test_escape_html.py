@@ -204,6 +204,15 @@ def test_long_text_of_every_width_is_escaped_alike(width, data, length, at):
     assert escape.html(text) == expected
 
 
+@pytest.mark.parametrize("first", range(0, 0x20000, 0x400))
+def test_letters_whose_low_byte_is_a_special_one_stay(first):
+    letters = "".join(chr(code) for code in range(first, first + 0x400) if not 0xD800 <= code < 0xE000)
+    for text in (letters + "<", "&" + letters, "😀<" + letters, letters):
+        assert escape.html(text) == html.escape(text)
+    prose = "быстрая лиса прыгает через ленивую собаку и домой " * 4
+    assert escape.html(prose + "<") == prose + "&lt;"
+
+
 @pytest.mark.parametrize("text", ["é" * 200, "ж" * 200, "😀" * 200, "\ufeff" * 200, "\ufeffж<" * 99, "\xff\xfe<" * 99])
 def test_a_byte_order_mark_is_text(text):
     assert escape.html(text) == html.escape(text)

@@ -288,6 +288,70 @@ def test_the_order_of_keys_and_their_identity_do_not_matter():
             assert not record.is_valid({"e": 1, **value})
 
 
+def test_a_record_is_read_alike_whatever_dictionary_holds_it():
+    class Name(str):
+        pass
+
+    class Number(int):
+        pass
+
+    class Odd(dict):
+        """Says something else than what it holds, to whoever asks it in Python."""
+
+        def __iter__(self):
+            return iter(())
+
+        def __getitem__(self, key):
+            return None
+
+        def copy(self):
+            return {}
+
+    record = validate.Record(
+        {"number": validate.Int(text=True), "mail": validate.Email(), "name": validate.Str(1, 9)},
+        optional={"wide": validate.Text(newlines="normalize")},
+    )
+    fine = {"number": "42", "mail": "a@bücher.example", "name": "x", "wide": "a\r\nb"}
+    read = {"number": 42, "mail": "a@xn--bcher-kva.example", "name": "x", "wide": "a\nb"}
+    for order in itertools.permutations(fine):
+        for key in (str, Name, lambda name: "".join(list(name))):
+            for kind in (dict, Odd):
+                value = kind((key(name), fine[name]) for name in order)
+                before = dict(dict.items(value))
+                out = record(value)
+                assert list(out.items()) == list(read.items()) or list(order) != list(fine)
+                assert out == read
+                assert type(out) is dict
+                assert dict(dict.items(value)) == before
+                assert record.is_valid(value)
+    out = record({"number": Number(7), "mail": Name("a@b.example"), "name": Name("x")})
+    assert [type(value) for value in out.values()] == [int, str, str]
+    given = {"number": 1, "mail": "a@b.example", "name": "x"}
+    assert record(given) is not given
+
+
+def test_a_dictionary_that_changes_while_it_is_judged_is_refused_or_read():
+    outer = {}
+
+    class Key(str):
+        def __eq__(self, other):
+            outer.clear()
+            outer.update({f"k{n}": n for n in range(50)})
+            return False
+
+        def __hash__(self):
+            return hash("id")
+
+    record = validate.Record({"owner": validate.Record({"id": validate.Int()}), "name": validate.Str()})
+    for judge in (record.is_valid, record.check, record):
+        outer.clear()
+        outer.update({"owner": {Key("x"): 1}, "name": "a"})
+        try:
+            assert judge(outer) is False
+        except InputError:
+            pass
+
+
 def test_a_message_stays_short_when_many_fields_are_wrong():
     record = validate.Record({f"f{n}": validate.Int() for n in range(100)})
     with pytest.raises(InputError) as caught:

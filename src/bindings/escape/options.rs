@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 
 use super::super::convert::strings;
 use super::super::error::{Raise, wrong_value};
-use super::{Text, apply, export, given, try_apply, wide};
+use super::{Text, applied, apply, export, given, try_apply, wide};
 use crate::encode::{self, Profile, Where};
 use crate::policy::hosts::HostRule;
 
@@ -100,12 +100,13 @@ fn discord<'py>(text: &Bound<'py, PyAny>, r#where: &str) -> PyResult<Text<'py>> 
 /// Source: WHATWG HTML §13.1.2.
 #[pyfunction]
 fn html<'py>(text: &Bound<'py, PyAny>) -> PyResult<Text<'py>> {
-    if wide::is_long(given(text)?)?
-        && let Some(out) = wide::rewrite(given(text)?, encode::html_units)?
+    let given = given(text)?;
+    if wide::is_long(given)?
+        && let Some(out) = wide::html(given)?
     {
         return Ok(out);
     }
-    apply(text, encode::html)
+    applied(given, encode::html)
 }
 
 /// Judge a whole link from a stranger, and write it in one safe form.

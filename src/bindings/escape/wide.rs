@@ -10,7 +10,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyString};
 
 use super::Text;
-use crate::encode::Width;
+use crate::encode::{Width, html_units};
 
 /// Shorter texts are dearer to hand over than to transcode.
 const LONG: usize = 128;
@@ -21,11 +21,9 @@ pub(super) fn is_long(text: &Text<'_>) -> PyResult<bool> {
     Ok(text.code_point_len()? >= LONG)
 }
 
-/// Rewrites a long text outside ASCII, or answers nothing: then it is read as UTF-8.
-pub(super) fn rewrite<'py>(
-    text: &Text<'py>,
-    escape: fn(&[u8], Width) -> Option<Vec<u8>>,
-) -> PyResult<Option<Text<'py>>> {
+/// Escapes a long text outside ASCII for HTML, or answers nothing: then it is read as UTF-8.
+#[inline(never)]
+pub(super) fn html<'py>(text: &Text<'py>) -> PyResult<Option<Text<'py>>> {
     let py = text.py();
     if !text.is_exact_instance_of::<PyString>() || text.call_method0(intern!(py, "isascii"))?.is(PyBool::new(py, true))
     {
@@ -33,6 +31,11 @@ pub(super) fn rewrite<'py>(
     }
     let len = text.code_point_len()?;
     let Some(width) = width(text, len)? else { return Ok(None) };
+    // Python looks for one character faster than its codec copies the text. Wider ones may hold lone surrogates, which only
+    // the codec finds.
+    if width == Width::One && !holds(text)? {
+        return Ok(Some(text.clone()));
+    }
     let codec = match width {
         Width::One => intern!(py, "latin-1"),
         // Without a byte order in its name the codec is the machine's, and a mark stands first.
@@ -42,13 +45,25 @@ pub(super) fn rewrite<'py>(
     // Fails for lone surrogates, and when the width was guessed wrong.
     let Ok(units) = text.call_method1(intern!(py, "encode"), (codec,)) else { return Ok(None) };
     let units = units.cast_into::<PyBytes>()?;
-    let Some(out) = escape(units.as_bytes(), width) else { return Ok(Some(text.clone())) };
+    let Some(out) = html_units(units.as_bytes(), width) else { return Ok(Some(text.clone())) };
     let codec = match width {
         Width::One => c"latin-1",
         Width::Two => c"utf-16",
         Width::Four => c"utf-32",
     };
     Ok(Some(PyString::from_encoded_object(&PyBytes::new(py, &out), Some(codec), None)?))
+}
+
+/// Whether a text holds what HTML escapes, asked of Python.
+fn holds(text: &Text<'_>) -> PyResult<bool> {
+    let py = text.py();
+    let specials = [intern!(py, "<"), intern!(py, "&"), intern!(py, ">"), intern!(py, "\""), intern!(py, "'")];
+    for special in specials {
+        if text.contains(special)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The width in which Python holds a text, told by its size; nothing when a UTF-8 copy is there already, which is then the

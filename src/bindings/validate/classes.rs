@@ -295,7 +295,7 @@ impl Record {
         }
         let names: Vec<&str> = all.iter().map(|field| field.name.as_str()).collect();
         let shown = format!("Record({names:?}, unknown='{unknown}')");
-        Ok(made(Self, Judge::Record(Fields { fields: all, closed }), shown))
+        Ok(made(Self, Judge::Record(Fields::new(all, closed)), shown))
     }
 }
 

@@ -47,8 +47,22 @@ impl Judge {
         }
     }
 
-    /// Whether the value fits.
+    /// Whether the value fits. What most fields of a record are is judged on the spot.
+    #[inline]
     pub(super) fn fits(&self, value: &Bound<'_, PyAny>) -> bool {
+        match self {
+            Self::Int { low, high, .. } if value.is_exact_instance_of::<PyInt>() => {
+                value.extract::<i64>().is_ok_and(|n| (*low..=*high).contains(&n))
+            }
+            Self::Form(Form::Str(length)) if value.is_exact_instance_of::<PyString>() => {
+                text(value).is_some_and(|text| length.fits(text))
+            }
+            _ => self.fits_otherwise(value),
+        }
+    }
+
+    #[inline(never)]
+    fn fits_otherwise(&self, value: &Bound<'_, PyAny>) -> bool {
         match self {
             Self::Int { low, high, text } => {
                 number(value).or_else(|| digits(value, *text)).is_some_and(|n| (*low..=*high).contains(&n))
@@ -130,6 +144,7 @@ fn float(value: &Bound<'_, PyAny>) -> Option<f64> {
 }
 
 /// A `str` as text; none for lone surrogates, which no place can carry.
+#[inline]
 fn text<'a>(value: &'a Bound<'_, PyAny>) -> Option<&'a str> {
     // The exact type is one comparison, which spares most values the question for their type's flags.
     let text = value.cast_exact::<PyString>().or_else(|_| value.cast::<PyString>());

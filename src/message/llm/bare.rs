@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 
+use super::letters::is_alphanumeric;
 use super::tlds;
 
 /// Schemes that lead somewhere without slashes after them.
@@ -31,25 +32,6 @@ const SLASHLESS: [&str; 22] = [
     "view-source",
     "whatsapp",
 ];
-/// Names that no registry gives out and that networks of one's own, documents and Telegram use.
-const RESERVED: [&str; 15] = [
-    "corp",
-    "eth",
-    "example",
-    "home",
-    "i2p",
-    "internal",
-    "intranet",
-    "invalid",
-    "lan",
-    "local",
-    "localhost",
-    "onion",
-    "private",
-    "test",
-    "ton",
-];
-
 /// A link that nobody wrote as one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Candidate {
@@ -72,31 +54,31 @@ pub(super) fn scheme(url: &str) -> Option<&str> {
 
 /// Whether a run of letters, digits, dots and hyphens holds a name that a client links.
 pub(super) fn is_host(run: &str) -> bool {
-    if run.split(|c: char| !(c.is_alphanumeric() || c == '.')).any(is_v4) {
+    let bytes = run.as_bytes();
+    let mut dots = memchr::memchr_iter(b'.', bytes);
+    let named = |at: usize| {
+        // Clients take marks and emoji for letters of a name.
+        let before = at.checked_sub(1).and_then(|at| bytes.get(at));
+        before.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'~' || !b.is_ascii())
+            && is_tld(run.get(at + 1..).unwrap_or(""))
+    };
+    if dots.any(named) {
         return true;
     }
-    run.match_indices('.').any(|(at, _)| {
-        // Clients take marks and emoji for letters of a name.
-        let before = run
-            .get(..at)
-            .is_some_and(|before| before.ends_with(|c: char| c.is_alphanumeric() || c == '~' || !c.is_ascii()));
-        let label = run.get(at + 1..).unwrap_or("");
-        let end = label.find(|c: char| !c.is_alphanumeric()).unwrap_or(label.len());
-        before && is_tld(label.get(..end).unwrap_or(""), label)
-    })
+    // Four numbers have three dots between them.
+    let numbers = bytes.iter().any(u8::is_ascii_digit) && memchr::memchr_iter(b'.', bytes).nth(2).is_some();
+    numbers && run.split(|c: char| !(is_alphanumeric(c) || c == '.')).any(is_v4)
 }
 
-fn is_tld(word: &str, label: &str) -> bool {
-    if !word.is_ascii() {
-        return word.chars().nth(1).is_some();
+/// Whether what stands behind a dot begins with a top-level domain.
+fn is_tld(label: &str) -> bool {
+    let ascii = label.bytes().position(|b| !b.is_ascii_alphanumeric()).unwrap_or(label.len());
+    let (word, rest) = label.split_at_checked(ascii).unwrap_or((label, ""));
+    // In letters of its own any word of two characters is one.
+    if rest.chars().next().is_some_and(|c| !c.is_ascii() && is_alphanumeric(c)) {
+        return !word.is_empty() || rest.chars().nth(1).is_some_and(is_alphanumeric);
     }
-    if word.len() < 2 || word.len() > 24 {
-        return false;
-    }
-    let word = word.to_ascii_lowercase();
-    word == "xn" && label.get(2..).is_some_and(|rest| rest.starts_with("--"))
-        || tlds::contains(&word)
-        || RESERVED.binary_search(&word.as_str()).is_ok()
+    word.len() > 1 && (tlds::contains(word) || word.eq_ignore_ascii_case("xn") && rest.starts_with("--"))
 }
 
 /// Four decimal numbers, as clients link them; a version of three is none.
@@ -106,40 +88,88 @@ fn is_v4(run: &str) -> bool {
     numbers == 4 && parts.next().is_none()
 }
 
-fn is_run(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+' | '~') || !c.is_ascii() && !c.is_whitespace()
+/// What a byte is to the search for names. The bytes of a character outside ASCII are letters of a name; some begin a blank.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// Part of a name.
+    Run,
+    /// A mark between names without which nothing leads anywhere; a dot is part of a name.
+    Mark,
+    /// Any other punctuation.
+    Other,
+    /// What every reader takes for the end of a link.
+    End,
+    /// What may begin a blank outside ASCII.
+    Lead,
 }
 
-fn ends_chunk(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '<' | '>' | '"' | '`' | '|')
+#[expect(clippy::indexing_slicing, reason = "runs at compile time, where a wrong index does not build")]
+static CLASSES: [Class; 256] = {
+    let mut classes = [Class::Other; 256];
+    let mut at = 0;
+    while at < 256 {
+        let byte = at as u8;
+        classes[at] = match byte {
+            b' ' | b'\t'..=b'\r' | b'<' | b'>' | b'"' | b'`' | b'|' => Class::End,
+            b'.' | b':' | b'/' | b'\\' => Class::Mark,
+            b'-' | b'_' | b'+' | b'~' => Class::Run,
+            0xc2 | 0xe1 | 0xe2 | 0xe3 => Class::Lead,
+            _ if byte.is_ascii_alphanumeric() || !byte.is_ascii() => Class::Run,
+            _ => Class::Other,
+        };
+        at += 1;
+    }
+    classes
+};
+
+fn class(byte: u8) -> Class {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or(Class::Other)
+}
+
+/// Where the run at the start of a chunk ends, in which there are no blanks.
+fn run_end(chunk: &str) -> usize {
+    let in_run = |b: &u8| matches!(class(*b), Class::Run | Class::Lead) || *b == b'.';
+    chunk.bytes().position(|b| !in_run(&b)).unwrap_or(chunk.len())
 }
 
 /// Every candidate, ascending and apart from each other.
 pub(super) fn candidates(text: &str) -> Vec<Candidate> {
     let mut found = Vec::new();
-    let mut at = 0;
-    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        let blank = rest.find(|c| !ends_chunk(c)).unwrap_or(rest.len());
-        let chunk = rest.get(blank..).unwrap_or("");
-        let length = chunk.find(ends_chunk).unwrap_or(chunk.len());
-        at += blank;
-        if let Some(chunk) = chunk.get(..length) {
-            scan(chunk, at, &mut found);
+    let bytes = text.as_bytes();
+    let (mut start, mut at, mut marked) = (0, 0, false);
+    while let Some(byte) = bytes.get(at) {
+        let blank = match class(*byte) {
+            Class::Run | Class::Other => 0,
+            Class::Mark => {
+                marked = true;
+                0
+            }
+            Class::End => 1,
+            Class::Lead => {
+                let c = text.get(at..).and_then(|rest| rest.chars().next());
+                c.filter(|c| c.is_whitespace()).map_or(0, char::len_utf8)
+            }
+        };
+        if blank > 0 {
+            // Nothing in most words of a text can lead anywhere.
+            if marked {
+                scan(text.get(start..at).unwrap_or(""), start, &mut found);
+            }
+            (start, marked) = (at + blank, false);
         }
-        at += length;
+        at += blank.max(1);
+    }
+    if marked {
+        scan(text.get(start..).unwrap_or(""), start, &mut found);
     }
     found
 }
 
 /// Finds the candidates of one chunk, which begins at `base`.
 fn scan(chunk: &str, base: usize, found: &mut Vec<Candidate>) {
-    // Nothing in it can lead anywhere: most words of a text.
-    if !chunk.contains(['.', ':', '/', '\\']) {
-        return;
-    }
     let mut at = 0;
     while let Some(rest) = chunk.get(at..).filter(|rest| !rest.is_empty()) {
-        let run_end = rest.find(|c| !is_run(c)).unwrap_or(rest.len());
+        let run_end = run_end(rest);
         let (run, after) = rest.split_at_checked(run_end).unwrap_or((rest, ""));
         if let Some(start) = begins(run, after) {
             // What some take for letters before a scheme ends a name for others.
@@ -162,8 +192,8 @@ fn scan(chunk: &str, base: usize, found: &mut Vec<Candidate>) {
         let slashes = chunk.get(..at).is_some_and(|before| before.ends_with("//") || before.ends_with("\\\\"));
         // The first half of an address: its second half is judged.
         let is_local =
-            after.strip_prefix('@').is_some_and(|rest| is_host(rest.split(|c| !is_run(c)).next().unwrap_or("")));
-        let named = is_host(run) && !is_local
+            || after.strip_prefix('@').is_some_and(|rest| is_host(rest.get(..self::run_end(rest)).unwrap_or("")));
+        let named = is_host(run) && !is_local()
             || starts_with_www(run)
             || has_tail && !chunk.get(..at).is_some_and(|before| before.ends_with('/')) && ends_like_a_name(run)
             || slashes && ends_like_a_name(run);
@@ -242,7 +272,7 @@ fn starts_with_www(run: &str) -> bool {
 fn ends_like_a_name(run: &str) -> bool {
     let run = run.trim_end_matches('.');
     let Some((before, last)) = run.rsplit_once('.') else { return false };
-    before.ends_with(char::is_alphanumeric) && last.chars().nth(1).is_some() && last.chars().all(char::is_alphabetic)
+    before.ends_with(is_alphanumeric) && last.chars().nth(1).is_some() && last.chars().all(char::is_alphabetic)
 }
 
 /// Punctuation that ends a sentence, a quotation or an emphasis, and no URL.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::Kind;
+use super::letters::is_alphanumeric;
 
 /// Notes that name a host; later ones do not, so that a flood of links stays short.
 const MAX_NAMED: usize = 200;
@@ -32,7 +33,7 @@ impl Edits {
         let tight = |c: char| c.is_whitespace() || "([{*_~|\"'<>".contains(c);
         let gap = if before.is_none_or(tight) { "" } else { " " };
         let after = text.get(range.end..).and_then(|after| after.chars().next());
-        let end = if after.is_some_and(|c| c.is_alphanumeric() || c == '(') { " " } else { "" };
+        let end = if after.is_some_and(|c| is_alphanumeric(c) || c == '(') { " " } else { "" };
         self.list.push((range, format!("{gap}({what} removed{}){end}", named.unwrap_or_default()).into()));
     }
 
@@ -67,7 +68,10 @@ impl Edits {
         self.settled = self.list.len();
     }
 
-    pub(super) fn apply(mut self, text: &str) -> String {
+    pub(super) fn apply(mut self, text: Cow<'_, str>) -> Cow<'_, str> {
+        if self.list.is_empty() {
+            return text;
+        }
         self.settle();
         let mut out = String::with_capacity(text.len());
         let mut at = 0;
@@ -77,6 +81,6 @@ impl Edits {
             at = range.end;
         }
         out.push_str(text.get(at..).unwrap_or(""));
-        out
+        out.into()
     }
 }

@@ -3,24 +3,39 @@
 //! A model writes them when somebody hides text from the reader, or breaks a word that a filter looks for. What a script or
 //! an emoji needs stays: joiners within emoji and between letters of scripts that join, one selector behind an emoji.
 
+use std::borrow::Cow;
+
 /// Text without what nobody sees, and how many characters that were. Line separators become line feeds.
-pub(super) fn strip(text: &str) -> (String, usize) {
-    let mut out = String::with_capacity(text.len());
-    let mut dropped = 0;
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
+pub(super) fn strip(text: &str) -> (Cow<'_, str>, usize) {
+    let bytes = text.as_bytes();
+    let mut out = String::new();
+    let (mut dropped, mut kept, mut at) = (0, 0, 0);
+    // What a joiner joins, for the text up to there: modifiers before it are looked through once.
+    let mut joined = (0, None);
+    while let Some(step) = bytes.get(at..).and_then(|rest| rest.iter().position(|b| is_suspect(*b))) {
+        at += step;
+        let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) else { break };
+        let behind = at + c.len_utf8();
+        if !is_invisible(c) && !is_control(c) {
+            at = behind;
+            continue;
+        }
+        out.push_str(text.get(kept..at).unwrap_or(""));
+        (kept, at) = (behind, behind);
+        let next = text.get(behind..).and_then(|rest| rest.chars().next());
         let keeps = match c {
-            _ if !is_invisible(c) && !is_control(c) => true,
             '\u{200d}' => {
-                let next = chars.peek().copied();
-                let before = out.chars().rev().find(|c| !matches!(c, '\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}'));
+                let since = out.get(joined.0..).unwrap_or("");
+                let before = since.chars().rev().find(|c| !matches!(c, '\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}'));
+                let before = before.or(joined.1);
+                joined = (out.len(), before);
                 before.is_some_and(is_emoji) && next.is_some_and(is_emoji) || joins(before, next)
             }
-            '\u{200c}' => joins(out.chars().next_back(), chars.peek().copied()),
+            '\u{200c}' => joins(out.chars().next_back(), next),
             '\u{fe0e}' | '\u{fe0f}' => {
                 let keycap = |c: char| c.is_ascii_digit() || matches!(c, '#' | '*');
                 let before = out.chars().next_back();
-                before.is_some_and(is_emoji) || before.is_some_and(keycap) && chars.peek() == Some(&'\u{20e3}')
+                before.is_some_and(is_emoji) || before.is_some_and(keycap) && next == Some('\u{20e3}')
             }
             _ => false,
         };
@@ -28,14 +43,24 @@ pub(super) fn strip(text: &str) -> (String, usize) {
             out.push(c);
         } else if matches!(c, '\u{2028}' | '\u{2029}' | '\r' | '\u{85}') {
             // CR LF is one end of a line, and no finding.
-            if c != '\r' || chars.peek() != Some(&'\n') {
+            if c != '\r' || next != Some('\n') {
                 out.push('\n');
             }
         } else {
             dropped += 1;
         }
     }
-    (out, dropped)
+    if kept == 0 {
+        return (Cow::Borrowed(text), 0);
+    }
+    out.push_str(text.get(kept..).unwrap_or(""));
+    (Cow::Owned(out), dropped)
+}
+
+/// Whether a character that begins with this byte may be one that nobody sees.
+fn is_suspect(byte: u8) -> bool {
+    (byte < 0x20) & (byte != b'\n') & (byte != b'\t')
+        | matches!(byte, 0x7f | 0xc2 | 0xcd | 0xd8 | 0xe1..=0xe3 | 0xef | 0xf0 | 0xf3)
 }
 
 fn is_control(c: char) -> bool {

@@ -1,17 +1,19 @@
 //! Whether a link may stay: its host is on the list in canonical form, and nothing is smuggled behind it.
 
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::Kind;
 use super::bare;
+use super::letters;
 use super::view::View;
 use crate::error::Error;
-use crate::policy::hosts::{HostRule, looks_like};
+use crate::policy::hosts::{HostRule, Likeness, Looks};
 use crate::redact;
 use crate::url::Origin;
 
@@ -24,8 +26,11 @@ const MAX_OPAQUE: usize = 48;
 /// Most characters in such runs of [`MIN_OPAQUE`] together.
 const MAX_OPAQUE_SUM: usize = 128;
 const MIN_OPAQUE: usize = 16;
-/// Verdicts on hosts that are remembered, and look-alikes that are looked for.
+/// Names that are spelled out for findings, and look-alikes that are looked for, within one text.
 const MAX_MEMORY: usize = 256;
+/// Names that are no plain ASCII and may be on the list: each is put through IDNA, which takes microseconds. More of them
+/// within one text are refused.
+const MAX_PARSED: usize = 256;
 /// Links whose verdict is remembered within one text.
 const MAX_JUDGED: usize = 8_192;
 
@@ -33,18 +38,32 @@ const MAX_JUDGED: usize = 8_192;
 #[derive(Debug, Default)]
 pub struct Allow {
     rules: Vec<HostRule>,
-    seen: RefCell<BTreeMap<(String, u16), bool>>,
-    /// International names that were spelled out for a finding.
-    spelled: Cell<usize>,
+    /// What looks like a name of the list.
+    likenesses: Vec<Likeness>,
+    /// The international names of the list in their own letters.
+    spelled: Vec<String>,
+    /// What was found about one text.
+    memory: RefCell<Memory>,
+}
+
+/// What was found about one text.
+#[derive(Debug, Default)]
+struct Memory {
     /// Each link is judged several times: in every reading, and in the round that finds nothing more.
-    judged: RefCell<BTreeMap<String, Verdict>>,
+    judged: HashMap<Box<str>, Verdict>,
+    /// Names that went through IDNA, with their ports, and whether the list has them.
+    parsed: HashMap<Box<str>, bool>,
+    /// Refused names, and whether they look like one of the list.
+    alike: HashMap<Box<str>, bool>,
+    /// International names that were spelled out for a finding.
+    told: usize,
 }
 
 /// What becomes of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    Keep { host: String },
-    Drop { kind: Kind, host: Option<String> },
+    Keep { host: Arc<str> },
+    Drop { kind: Kind, host: Option<Arc<str>> },
 }
 
 impl Allow {
@@ -53,19 +72,28 @@ impl Allow {
     /// # Errors
     /// As [`HostRule::parse`].
     pub fn parse(hosts: &[String]) -> Result<Self, Error> {
-        let rules = hosts.iter().map(|host| HostRule::parse(host)).collect::<Result<_, _>>()?;
-        Ok(Self { rules, ..Self::default() })
+        let rules: Vec<HostRule> = hosts.iter().map(|host| HostRule::parse(host)).collect::<Result<_, _>>()?;
+        let names = || rules.iter().filter_map(HostRule::name);
+        let likenesses = names().map(Likeness::of).collect();
+        let spelled =
+            names().filter(|name| name.contains("xn--")).map(|name| idna::domain_to_unicode(name).0).collect();
+        Ok(Self { rules, likenesses, spelled, ..Self::default() })
+    }
+
+    /// Forgets the text before.
+    pub(super) fn begin(&self) {
+        self.memory.take();
     }
 
     /// Judges a link as written: a whole URL, one that begins at `//`, or a name with what follows it.
     pub(super) fn judge(&self, written: &str) -> Verdict {
-        if let Some(known) = self.judged.borrow().get(written) {
+        if let Some(known) = self.memory.borrow().judged.get(written) {
             return known.clone();
         }
         let verdict = self.judge_anew(written);
-        let mut judged = self.judged.borrow_mut();
+        let judged = &mut self.memory.borrow_mut().judged;
         if judged.len() < MAX_JUDGED && written.len() <= MAX_URL {
-            judged.insert(written.to_owned(), verdict.clone());
+            judged.insert(written.into(), verdict.clone());
         }
         verdict
     }
@@ -111,51 +139,68 @@ impl Allow {
         match self.smuggles(written, tail) {
             Some(Kind::Secret) => drop(Kind::Secret, None),
             Some(kind) => drop(kind, told()),
-            None => Verdict::Keep { host: host.to_ascii_lowercase() },
+            None => Verdict::Keep { host: host.to_ascii_lowercase().into() },
         }
     }
 
-    fn permits(&self, host: &str, port: u16) -> bool {
-        // Most names end unlike every rule, and the parser is slow beside this.
-        let ends_so = |name: &str| {
+    pub(super) fn permits(&self, host: &str, port: u16) -> bool {
+        // IDNA lets quotation marks and emoji be part of a name; readers take them for its ends.
+        let odd = |c: char| !c.is_ascii() && !letters::is_alphanumeric(c);
+        if host.is_empty() || host.len() > 253 || !self.may_permit(host) || host.contains(odd) {
+            return false;
+        }
+        if let Some(name) = canonical(host) {
+            return port > 0 && self.rules.iter().any(|rule| rule.permits_name(&name, port));
+        }
+        let key = format!("{host}:{port}").into_boxed_str();
+        let memory = &mut self.memory.borrow_mut().parsed;
+        if let Some(known) = memory.get(&key) {
+            return *known;
+        }
+        if memory.len() >= MAX_PARSED {
+            return false;
+        }
+        let permits = self.permits_parsed(host, port);
+        memory.insert(key, permits);
+        permits
+    }
+
+    pub(super) fn permits_parsed(&self, host: &str, port: u16) -> bool {
+        let origin = Origin::parse(&if port == 443 { host.to_owned() } else { format!("{host}:{port}") });
+        origin.is_ok_and(|origin| self.rules.iter().any(|rule| rule.permits(&origin)))
+    }
+
+    /// Whether a host is worth a parser's time: most names end unlike every rule.
+    fn may_permit(&self, host: &str) -> bool {
+        let ends_in = |name: &str| {
             let tail = host.len().checked_sub(name.len()).and_then(|at| host.get(at..));
             tail.is_some_and(|tail| tail.eq_ignore_ascii_case(name))
         };
-        let may = |rule: &HostRule| match rule.name() {
-            // A name in letters of its own is one of the list only if that, or what it stands below, is spelled there.
-            Some(name) => ends_so(name) || !host.is_ascii() && name.contains("xn--"),
-            None => true,
-        };
-        // IDNA lets quotation marks and emoji be part of a name; readers take them for its ends.
-        let odd = |c: char| !c.is_ascii() && !c.is_alphanumeric();
-        if host.is_empty() || host.len() > 253 || host.contains(odd) || !self.rules.iter().any(may) {
-            return false;
+        if self.rules.iter().any(|rule| rule.name().is_none_or(ends_in)) {
+            return true;
         }
-        let key = (host.to_owned(), port);
-        if let Some(known) = self.seen.borrow().get(&key) {
-            return *known;
-        }
-        let origin = Origin::parse(&if port == 443 { host.to_owned() } else { format!("{host}:{port}") });
-        let permits = origin.is_ok_and(|origin| self.rules.iter().any(|rule| rule.permits(&origin)));
-        let mut seen = self.seen.borrow_mut();
-        if seen.len() < MAX_MEMORY {
-            seen.insert(key, permits);
-        }
-        permits
+        // A name in letters of its own is one of the list only if that, or what it stands below, is spelled there. Letters
+        // that stay as they are spell nothing else.
+        let settled =
+            || host.split('.').all(|label| !label.starts_with("xn--") && label.chars().all(letters::is_settled));
+        !host.is_ascii()
+            && !self.spelled.is_empty()
+            && (!settled() || self.spelled.iter().any(|name| host.ends_with(name.as_str())))
     }
 
     /// Whether the name reads like one of the list: other letters that look the same, or the name before a stranger's.
     fn resembles(&self, host: &str) -> bool {
-        let mut seen = self.seen.borrow_mut();
-        let key = (host.to_ascii_lowercase(), 0);
-        if let Some(known) = seen.get(&key) {
+        let alike = &mut self.memory.borrow_mut().alike;
+        let host = host.to_ascii_lowercase().into_boxed_str();
+        if let Some(known) = alike.get(&host) {
             return *known;
         }
-        if host.is_empty() || host.len() > 253 || seen.len() >= MAX_MEMORY {
+        if host.is_empty() || host.len() > 253 || alike.len() >= MAX_MEMORY {
             return false;
         }
-        let resembles = self.rules.iter().filter_map(HostRule::name).any(|name| looks_like(&key.0, name));
-        seen.insert(key, resembles);
+        let looks = Looks::of(&host);
+        let resembles = self.likenesses.iter().any(|likeness| likeness.is_worn_by(&looks));
+        alike.insert(host, resembles);
         resembles
     }
 
@@ -184,7 +229,7 @@ impl Allow {
 
 impl Allow {
     /// A host as a finding may name it: canonical, and without labels that could carry data.
-    fn told(&self, written: &str, host: &str) -> Option<String> {
+    fn told(&self, written: &str, host: &str) -> Option<Arc<str>> {
         const LONGEST_LABEL: usize = 24;
         if matches!(redact::scrub(written), Cow::Owned(_)) || redact::looks_like_token(host) {
             return None;
@@ -193,8 +238,9 @@ impl Allow {
             host.to_ascii_lowercase()
         } else {
             // Spelling it out is slow, and no one reads so many.
-            let spelled = self.spelled.replace(self.spelled.get() + 1);
-            (spelled < MAX_MEMORY).then(|| Origin::parse(host).ok())??.host_text().into_owned()
+            let memory = &mut self.memory.borrow_mut();
+            memory.told += 1;
+            (memory.told <= MAX_MEMORY).then(|| Origin::parse(host).ok())??.host_text().into_owned()
         };
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
         if name.is_empty() || !name.bytes().all(plain) {
@@ -204,10 +250,10 @@ impl Allow {
             name.split('.').all(|label| label.len() <= LONGEST_LABEL || label.starts_with("xn--") && label.len() <= 40)
         };
         if is_short(&name) && name.len() <= 100 {
-            return Some(name);
+            return Some(name.into());
         }
         let cut = name.rmatch_indices('.').nth(1).map_or(0, |(at, _)| at + 1);
-        name.get(cut..).filter(|name| is_short(name)).map(str::to_owned)
+        name.get(cut..).filter(|name| is_short(name)).map(Arc::from)
     }
 
     /// Whether behind an allowed host stands a URL of another: for a server that forwards, or for a client that takes what
@@ -224,8 +270,9 @@ impl Allow {
         if urls.any(|(named, host)| (named || host.contains('.')) && foreign(host)) {
             return true;
         }
-        let ends_somewhere =
-            |c: char| !c.is_ascii() && !c.is_alphanumeric() || matches!(c, '\\' | '^' | '{' | '}' | '\'' | '[' | ']');
+        let ends_somewhere = |c: char| {
+            !c.is_ascii() && !letters::is_alphanumeric(c) || matches!(c, '\\' | '^' | '{' | '}' | '\'' | '[' | ']')
+        };
         path.split(ends_somewhere).skip(1).any(|piece| {
             bare::candidates(piece)
                 .iter()
@@ -234,7 +281,26 @@ impl Allow {
     }
 }
 
-fn drop(kind: Kind, host: Option<String>) -> Verdict {
+/// The host in lower case, where it is plain ASCII that every parser takes for a name and leaves as it is.
+fn canonical(host: &str) -> Option<Cow<'_, str>> {
+    let label_ok = |label: &str| {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        (1..=63).contains(&label.len())
+            && label.bytes().all(plain)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && !label.get(..4).is_some_and(|head| head.ends_with("--"))
+    };
+    // What begins with a digit at the end may be a number, and the whole an address.
+    let named = host.rsplit('.').next().is_some_and(|last| last.starts_with(|c: char| c.is_ascii_alphabetic()));
+    if !named || !host.split('.').all(label_ok) {
+        return None;
+    }
+    let lower = !host.bytes().any(|b| b.is_ascii_uppercase());
+    Some(if lower { host.into() } else { host.to_ascii_lowercase().into() })
+}
+
+fn drop(kind: Kind, host: Option<Arc<str>>) -> Verdict {
     Verdict::Drop { kind, host }
 }
 
@@ -247,7 +313,7 @@ fn holds_secret(text: &str) -> bool {
 
 /// Whether a URL carries more than an address needs: digests, encoded text, long runs that no one reads.
 fn is_opaque(url: &str) -> bool {
-    let separator = |c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '+' | '~' | '%'));
+    let separator = |c: char| !(letters::is_alphanumeric(c) || matches!(c, '-' | '_' | '+' | '~' | '%'));
     let mut sum = 0;
     for run in url.split(separator).filter(|run| run.len() >= MIN_OPAQUE) {
         if hides_text(run) {

@@ -1,5 +1,7 @@
 //! Mentions that stand in running text: an `@` that would ping becomes a full-width one, which nobody takes for a mention.
 
+use std::borrow::Cow;
+
 use super::bare;
 use crate::message::Platform;
 
@@ -10,9 +12,9 @@ const ROOMS: [&str; 6] = ["everyone", "here", "channel", "room", "all", "online"
 pub(super) const INERT: char = '\u{ff20}';
 
 /// The text with its mentions inert, and how many there were.
-pub(super) fn quiet(text: &str, platform: Platform) -> (String, usize) {
+pub(super) fn quiet(text: Cow<'_, str>, platform: Platform) -> (Cow<'_, str>, usize) {
     let by_name = matches!(platform, Platform::Telegram | Platform::Matrix | Platform::WhatsApp | Platform::Teams);
-    let mut out = String::with_capacity(text.len());
+    let mut out = String::new();
     let (mut count, mut kept) = (0, 0);
     // Whether this is the path of a URL: what it holds is no mention. Others with an `@` are gone by now.
     let (mut looked, mut in_path) = (0, false);
@@ -21,9 +23,8 @@ pub(super) fn quiet(text: &str, platform: Platform) -> (String, usize) {
         looked = at;
         let ends = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '`' | '|');
         let word = between.rfind(ends).and_then(|at| between.get(at..));
-        let url = word
-            .unwrap_or(between)
-            .split_once("://")
+        let word_of = word.unwrap_or(between);
+        let url = (memchr::memchr(b':', word_of.as_bytes()).and_then(|_| word_of.split_once("://")))
             .filter(|(scheme, _)| scheme.ends_with("http") || scheme.ends_with("https"));
         in_path = url.is_some_and(|(_, place)| place.contains('/')) || in_path && word.is_none();
         let rest = text.get(at + 1..).unwrap_or("");
@@ -45,6 +46,9 @@ pub(super) fn quiet(text: &str, platform: Platform) -> (String, usize) {
             count += 1;
         }
     }
+    if count == 0 {
+        return (text, 0);
+    }
     out.push_str(text.get(kept..).unwrap_or(""));
-    (out, count)
+    (out.into(), count)
 }

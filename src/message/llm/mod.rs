@@ -17,6 +17,7 @@ mod code;
 mod edits;
 mod invisible;
 mod judge;
+mod letters;
 mod mention;
 mod structure;
 mod tag;
@@ -27,6 +28,9 @@ mod view;
 pub use judge::Allow;
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::Platform;
 use crate::redact;
@@ -40,7 +44,7 @@ const MAX_ROUNDS: usize = 8;
 const MAX_FINDINGS: usize = 100;
 
 /// What was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A link to a host that is not on the list.
     Link,
@@ -91,7 +95,7 @@ pub struct Finding {
     /// What it is.
     pub kind: Kind,
     /// The host that it led to, where one can be named without repeating data.
-    pub host: Option<String>,
+    pub host: Option<Arc<str>>,
     /// How often.
     pub count: usize,
 }
@@ -108,13 +112,14 @@ pub struct Clean {
 /// Makes a model's text fit for `platform`.
 pub fn sanitize(text: &str, platform: Platform, allow: &Allow) -> Clean {
     let mut findings = Findings::default();
+    allow.begin();
     let mut text = text.to_owned();
     for _ in 0..MAX_ROUNDS {
         let next = round(&text, platform, allow, &mut findings);
         if next == text {
             return Clean { text, findings: findings.list };
         }
-        text = next;
+        text = next.into_owned();
     }
     // Built so that each round uncovers something new. Its words are all that it keeps.
     let words = |c: char| if c.is_alphanumeric() || matches!(c, ' ' | '\n' | ',') { c } else { ' ' };
@@ -124,33 +129,33 @@ pub fn sanitize(text: &str, platform: Platform, allow: &Allow) -> Clean {
     }
 }
 
-fn round(text: &str, platform: Platform, allow: &Allow, findings: &mut Findings) -> String {
+fn round<'t>(text: &'t str, platform: Platform, allow: &Allow, findings: &mut Findings) -> Cow<'t, str> {
     let (text, dropped) = invisible::strip(text);
     findings.add(Kind::Invisible, None, dropped);
-    let text = structure::rewrite(&text, platform, allow, findings);
-    let text = names(&text, platform, allow, findings);
-    let (text, pinged) = mention::quiet(&text, platform);
+    let text = structure::rewrite(text, platform, allow, findings);
+    let text = names(text, platform, allow, findings);
+    let (text, pinged) = mention::quiet(text, platform);
     findings.add(Kind::Mention, None, pinged);
-    match redact::scrub(&text) {
-        Cow::Borrowed(_) => text,
-        Cow::Owned(masked) => {
-            findings.add(Kind::Secret, None, 1);
-            masked
-        }
-    }
+    let masked = match redact::scrub(&text) {
+        Cow::Borrowed(_) => return text,
+        Cow::Owned(masked) => masked,
+    };
+    findings.add(Kind::Secret, None, 1);
+    masked.into()
 }
 
 /// Takes out what a client would link by itself.
-fn names(text: &str, platform: Platform, allow: &Allow, findings: &mut Findings) -> String {
+fn names<'t>(text: Cow<'t, str>, platform: Platform, allow: &Allow, findings: &mut Findings) -> Cow<'t, str> {
     let shows_code = matches!(platform, Platform::Discord | Platform::Slack | Platform::Teams | Platform::Matrix);
-    let code = if shows_code { code::ranges(text) } else { Vec::new() };
+    let code = OnceCell::new();
     let in_code = |at: usize| {
+        let code = code.get_or_init(|| if shows_code { code::ranges(&text) } else { Vec::new() });
         let index = code.partition_point(|range| range.end <= at);
         code.get(index).is_some_and(|range| range.contains(&at))
     };
     let mut edits = Edits::default();
     // The reading that undoes the most knows the link as a whole.
-    for view in View::all(text).iter().rev() {
+    for view in View::all(&text).iter().rev() {
         for candidate in bare::candidates(view.text()) {
             let written = view.text().get(candidate.range.clone()).unwrap_or("");
             let source = view.source(candidate.range.clone());
@@ -165,7 +170,7 @@ fn names(text: &str, platform: Platform, allow: &Allow, findings: &mut Findings)
             };
             let Verdict::Drop { kind, host } = verdict else { continue };
             let Some(name) = candidate.name else {
-                edits.note(text, source, kind, host.as_deref());
+                edits.note(&text, source, kind, host.as_deref());
                 findings.add(kind, host, 1);
                 continue;
             };
@@ -185,15 +190,18 @@ fn names(text: &str, platform: Platform, allow: &Allow, findings: &mut Findings)
 #[derive(Default)]
 struct Findings {
     list: Vec<Finding>,
+    places: HashMap<(Kind, Option<Arc<str>>), usize>,
 }
 
 impl Findings {
-    fn add(&mut self, kind: Kind, host: Option<String>, count: usize) {
+    fn add(&mut self, kind: Kind, host: Option<Arc<str>>, count: usize) {
         if count == 0 {
             return;
         }
         let host = host.filter(|_| self.list.len() < MAX_FINDINGS);
-        match self.list.iter_mut().find(|finding| finding.kind == kind && finding.host == host) {
+        let new = self.list.len();
+        let place = *self.places.entry((kind, host.clone())).or_insert(new);
+        match self.list.get_mut(place) {
             Some(finding) => finding.count += count,
             None => self.list.push(Finding { kind, host, count }),
         }

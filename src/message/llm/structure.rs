@@ -2,6 +2,9 @@
 //!
 //! One pass over the brackets. Nothing is skipped for a backslash before it: platforms differ in whether it counts.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use super::edits::Edits;
 use super::judge::{Allow, Verdict};
 use super::tag::{self, Fate};
@@ -18,9 +21,14 @@ const MAX_TITLE: usize = 512;
 const MAX_TAG: usize = 8_192;
 
 /// Takes out what leads away from the list.
-pub(super) fn rewrite(text: &str, platform: Platform, allow: &Allow, findings: &mut Findings) -> String {
+pub(super) fn rewrite<'t>(
+    text: Cow<'t, str>,
+    platform: Platform,
+    allow: &Allow,
+    findings: &mut Findings,
+) -> Cow<'t, str> {
     let mut walk = Walk {
-        text,
+        text: &text,
         platform,
         allow,
         findings,
@@ -30,7 +38,7 @@ pub(super) fn rewrite(text: &str, platform: Platform, allow: &Allow, findings: &
         dropped_anchors: 0,
     };
     let mut at = 0;
-    while let Some(step) = text.get(at..).and_then(|rest| rest.find(['[', ']', '<'])) {
+    while let Some(step) = text.as_bytes().get(at..).and_then(|rest| memchr::memchr3(b'[', b']', b'<', rest)) {
         at += step;
         at = match text.as_bytes().get(at) {
             Some(b'[') => {
@@ -41,7 +49,8 @@ pub(super) fn rewrite(text: &str, platform: Platform, allow: &Allow, findings: &
             _ => walk.angle(at),
         };
     }
-    walk.edits.apply(text)
+    let edits = walk.edits;
+    edits.apply(text)
 }
 
 struct Walk<'a> {
@@ -157,11 +166,11 @@ impl Walk<'_> {
     }
 
     /// A label that names another host than the one it leads to is replaced by the name of the latter.
-    fn compare(&mut self, from: usize, to: usize, host: &str) {
+    fn compare(&mut self, from: usize, to: usize, host: &Arc<str>) {
         if misleads(self.slice(from, to), host) {
             self.edits.undo_from(from);
-            self.edits.replace(from..to, host.to_owned());
-            self.findings.add(Kind::Label, Some(host.to_owned()), 1);
+            self.edits.replace(from..to, host.as_ref().to_owned());
+            self.findings.add(Kind::Label, Some(Arc::clone(host)), 1);
         }
     }
 

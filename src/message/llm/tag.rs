@@ -1,5 +1,7 @@
 //! HTML tags: those that only mark up stay, those that fetch, run, navigate or hide do not.
 
+use std::sync::Arc;
+
 use super::judge::{Allow, Verdict};
 use super::target::{self, Place};
 use super::{Kind, bare};
@@ -63,9 +65,9 @@ pub(super) enum Fate {
     /// Markup, or a type parameter.
     Stay,
     /// `<a href="…">` to an allowed host.
-    Anchor { host: String },
+    Anchor { host: Arc<str> },
     /// It goes; `note` says that its link is gone too.
-    Go { kind: Kind, host: Option<String>, note: bool },
+    Go { kind: Kind, host: Option<Arc<str>>, note: bool },
 }
 
 /// The name of the tag whose inside this is.

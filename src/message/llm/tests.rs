@@ -23,7 +23,11 @@ fn discord(text: &str) -> String {
 /// One finding's kind and host.
 fn found(text: &str) -> Vec<(&'static str, Option<String>)> {
     let clean = clean(text, Platform::Discord);
-    clean.findings.into_iter().map(|finding| (finding.kind.as_str(), finding.host)).collect()
+    clean
+        .findings
+        .into_iter()
+        .map(|finding| (finding.kind.as_str(), finding.host.map(|host| host.as_ref().to_owned())))
+        .collect()
 }
 
 #[test]
@@ -287,12 +291,112 @@ fn hostile_repetition_comes_back() {
         "https://a.co)",
         "http://é.co)@",
         "a.co@b.co,",
+        "\u{1f3fb}\u{200d}",
+        "ж.рф ",
+        "https://ä.co/ ",
+        "ﷺ",
     ] {
         let text = piece.repeat(20_000 / piece.len());
         for platform in [Platform::Telegram, Platform::Discord] {
             clean(&text, platform);
         }
     }
+}
+
+#[test]
+fn a_host_is_judged_alike_with_and_without_a_parser() {
+    let list = ["docs.example.org", "*.example.com", "internal.example:8443", "пример.рф", "*.пример.рф", "1.2.3.4"];
+    let allow = Allow::parse(&list.map(str::to_owned)).unwrap();
+    let labels = [
+        "docs",
+        "DOCS",
+        "a",
+        "пример",
+        "Пример",
+        "рф",
+        "xn--e1afmkfd",
+        "-a",
+        "a-",
+        "a_b",
+        "ab--c",
+        "1",
+        "0x1",
+        "",
+        "ä",
+        "é́",
+    ];
+    for first in labels {
+        for second in labels {
+            for third in
+                ["", ".example.org", ".example.com", ".пример.рф", ".рф", ".xn--p1ai", ".internal.example", ".3.4"]
+            {
+                for port in [443, 8443, 0] {
+                    let host = format!("{first}.{second}{third}");
+                    let host = host.strip_suffix('.').unwrap_or(&host);
+                    // Its own rule: such characters end a name for a reader.
+                    let odd = host.contains(|c: char| !c.is_ascii() && !c.is_alphanumeric()) || host.is_empty();
+                    assert_eq!(allow.permits(host, port), !odd && allow.permits_parsed(host, port), "{host} {port}");
+                }
+            }
+            allow.begin();
+        }
+    }
+}
+
+#[test]
+fn names_that_need_a_parser_are_refused_once_there_are_very_many() {
+    let allow = Allow::parse(&["*.пример.рф".to_owned()]).unwrap();
+    let text: String = (0..700).map(|n| format!("https://Ж{n}.пример.рф/ ")).collect();
+    let kept = |clean: &Clean| clean.text.matches("https://").count();
+    let first = sanitize(&text, Platform::Discord, &allow);
+    assert!(
+        (1..700).contains(&kept(&first)) && kept(&first) + first.findings.iter().map(|f| f.count).sum::<usize>() == 700
+    );
+    // What one text had leaves nothing to the next.
+    let few = sanitize("https://Ж1.пример.рф/ https://ж699.пример.рф/", Platform::Discord, &allow);
+    assert_eq!((kept(&few), few.findings.len()), (2, 0));
+}
+
+#[test]
+fn folding_is_nfkc_and_what_browsers_add() {
+    use unicode_normalization::UnicodeNormalization;
+    for c in ('\0'..='\u{33ff}').chain(('\u{3400}'..='\u{10ffff}').step_by(11)) {
+        let text = format!("a{c}b");
+        let view = View::of(&text);
+        let folded: String = match c {
+            '。' | '｡' => ".".to_owned(),
+            '\u{2044}' | '\u{2215}' | '\u{29f8}' => "/".to_owned(),
+            '\u{29f5}' | '\u{2216}' => "\\".to_owned(),
+            // Phrases, which no link holds.
+            '\u{fdfa}' | '\u{fdfb}' => c.to_string(),
+            _ => std::iter::once(c).nfkc().collect(),
+        };
+        assert_eq!(view.text(), format!("a{folded}b"), "{c:?}");
+        assert_eq!(view.source(1..1 + folded.len()), 1..text.len() - 1, "{c:?}");
+        assert_eq!(view.source(1 + folded.len()..2 + folded.len()), text.len() - 1..text.len(), "{c:?}");
+    }
+}
+
+#[test]
+fn a_reading_knows_where_each_part_comes_from() {
+    let text = "ж%66ﬁ&#104;％６６ x%2525ﬃﬃﬁﷺ";
+    let views = View::all(text);
+    let last = views.last().unwrap();
+    assert_eq!(last.text(), "жffihf x%ffiffifiﷺ");
+    for (part, source) in
+        [("ж", "ж"), ("f", "%66"), ("ihf", "ﬁ&#104;％６６"), (" x", " x"), ("%", "%2525"), ("fifi", "ﬃﬁ"), ("ﷺ", "ﷺ")]
+    {
+        let at = last.text().find(part).unwrap();
+        assert_eq!(&text[last.source(at..at + part.len())], source, "{part}");
+    }
+}
+
+#[test]
+fn joiners_behind_very_many_modifiers_go() {
+    let tones = "\u{1f3fb}".repeat(50_000);
+    let given = format!("{tones}{}", "\u{200d}".repeat(50_000));
+    let (text, dropped) = invisible::strip(&given);
+    assert_eq!((text.as_ref(), dropped), (tones.as_str(), 50_000));
 }
 
 const PIECES: &str = "(https?|:|//|\\.|evil|docs\\.example\\.org|com|test|\\[|\\]|\\(|\\)|!|<|>|\\||@|\\\\|/|&#104;|%2e|&amp;|`|\"|=|<a href=|<img |javascript:|\u{200b}|。|．|：| |\n|é|x|_|everyone|1\\.2\\.3\\.4|\\]:|</a>){1,16}";
@@ -314,6 +418,17 @@ proptest! {
                     prop_assert!(platform == Platform::Slack || matches!(verdict, Verdict::Keep { .. }), "{:?}", clean.text);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_verdict_from_memory_is_the_verdict(text in PIECES, other in PIECES) {
+        let (known, fresh) = (allow(), allow());
+        for link in [&text, &other, &text] {
+            let first = known.judge(link);
+            prop_assert_eq!(&first, &known.judge(link));
+            fresh.begin();
+            prop_assert_eq!(&first, &fresh.judge(link));
         }
     }
 

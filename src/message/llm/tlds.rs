@@ -2,10 +2,59 @@
 
 use std::sync::OnceLock;
 
-/// Whether `word`, in lower case, is one. International ones are taken for one always.
+/// Names that no registry gives out and that networks of one's own, documents and Telegram use.
+pub(super) const RESERVED: [&str; 15] = [
+    "corp",
+    "eth",
+    "example",
+    "home",
+    "i2p",
+    "internal",
+    "intranet",
+    "invalid",
+    "lan",
+    "local",
+    "localhost",
+    "onion",
+    "private",
+    "test",
+    "ton",
+];
+
+/// Longest name of the list.
+const LONGEST: usize = 24;
+/// Slots for the names: nearly three for each, so that most stand in their own.
+const SLOTS: usize = 4_096;
+
+/// Whether `word`, in either case, is one, or one of [`RESERVED`]. International ones are taken for one always.
 pub(super) fn contains(word: &str) -> bool {
-    static CELL: OnceLock<Vec<&str>> = OnceLock::new();
-    CELL.get_or_init(|| NAMES.split_ascii_whitespace().collect()).binary_search(&word).is_ok()
+    static NAMED: OnceLock<Vec<&[u8]>> = OnceLock::new();
+    let mut lower = [0; LONGEST];
+    let Some(lower) = lower.get_mut(..word.len()) else { return false };
+    lower.copy_from_slice(word.as_bytes());
+    lower.make_ascii_lowercase();
+    let named = NAMED.get_or_init(table);
+    probe(lower).map_while(|slot| named.get(slot).filter(|name| !name.is_empty())).any(|name| *name == lower)
+}
+
+/// The names, each in the first free slot of its own.
+fn table() -> Vec<&'static [u8]> {
+    let mut table = vec![&[][..]; SLOTS];
+    for name in NAMES.split_ascii_whitespace().chain(RESERVED).map(str::as_bytes) {
+        let free = probe(name).find(|slot| table.get(*slot).is_some_and(|taken| taken.is_empty()));
+        if let Some(slot) = free.and_then(|slot| table.get_mut(slot)) {
+            *slot = name;
+        }
+    }
+    table
+}
+
+/// The slots of a name, the likeliest first.
+fn probe(name: &[u8]) -> impl Iterator<Item = usize> + use<> {
+    // FNV-1a. The list is fixed, so nobody chooses what collides.
+    let hash = name.iter().fold(0x811c_9dc5_u32, |hash, b| (hash ^ u32::from(*b)).wrapping_mul(0x0100_0193));
+    let first = (hash ^ hash >> 15) as usize;
+    (0..SLOTS).map(move |step| (first + step) % SLOTS)
 }
 
 /// Sorted. Source: IANA, root zone, version 2026111700.

@@ -3,9 +3,12 @@
 //!
 //! Decoding goes two layers deep, as [`crate::redact`] does. Characters that browsers leave out of URLs are left out.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use unicode_normalization::UnicodeNormalization;
+
+use super::letters::is_kept;
 
 /// How many layers are taken off.
 const DEPTH: usize = 2;
@@ -13,24 +16,44 @@ const DEPTH: usize = 2;
 const MAX_REFERENCE: usize = 34;
 
 /// One reading of a text.
-pub(super) struct View {
-    text: String,
-    /// Per byte of `text`: where in the original its character begins and ends.
-    places: Vec<(u32, u32)>,
+pub(super) struct View<'t> {
+    text: Cow<'t, str>,
+    /// Where its parts come from, ascending. Nothing while it is the original itself.
+    parts: Option<Vec<Part>>,
 }
 
-impl View {
+/// A part of a reading, up to the next one.
+#[derive(Clone, Copy)]
+struct Part {
+    /// Where it begins in the reading.
+    at: u32,
+    /// Where it begins in the original.
+    from: u32,
+    /// Where it ends there, when it stands for all of that. Otherwise each byte stands for its own.
+    whole: Option<u32>,
+}
+
+impl<'t> View<'t> {
     /// The text with what IDNA and browsers fold to ASCII folded.
-    pub(super) fn of(text: &str) -> Self {
-        let mut view = Self::with_capacity(text.len());
-        for (at, c) in text.char_indices() {
-            view.push(c, (at as u32, (at + c.len_utf8()) as u32));
+    pub(super) fn of(text: &'t str) -> Self {
+        let written = Self::as_written(text);
+        let mut draft: Option<Draft> = None;
+        let mut kept = 0;
+        if !text.is_ascii() {
+            for (at, c) in text.char_indices().filter(|(_, c)| folds(*c)) {
+                let draft = draft.get_or_insert_with(|| Draft::with_capacity(text.len()));
+                draft.keep(&written, kept..at);
+                kept = at + c.len_utf8();
+                draft.push(c, at..kept);
+            }
         }
-        view
+        let Some(mut draft) = draft else { return written };
+        draft.keep(&written, kept..text.len());
+        draft.finish()
     }
 
     /// The text in all its readings, as it is written first.
-    pub(super) fn all(text: &str) -> Vec<Self> {
+    pub(super) fn all(text: &'t str) -> Vec<Self> {
         let folded = Self::of(text);
         let mut views = if folded.text == text { Vec::new() } else { vec![Self::as_written(text)] };
         let most = views.len() + 1 + DEPTH;
@@ -42,10 +65,8 @@ impl View {
     }
 
     /// Many clients fold nothing.
-    fn as_written(text: &str) -> Self {
-        let mut view = Self::with_capacity(text.len());
-        text.char_indices().for_each(|(at, c)| view.put(c, (at as u32, (at + c.len_utf8()) as u32)));
-        view
+    fn as_written(text: &'t str) -> Self {
+        Self { text: Cow::Borrowed(text), parts: None }
     }
 
     pub(super) fn text(&self) -> &str {
@@ -54,65 +75,122 @@ impl View {
 
     /// Where in the original `range` comes from.
     pub(super) fn source(&self, range: Range<usize>) -> Range<usize> {
-        let start = self.places.get(range.start).map_or(0, |(start, _)| *start);
-        let end = range.end.checked_sub(1).and_then(|last| self.places.get(last)).map_or(start, |(_, end)| *end);
-        start as usize..end.max(start) as usize
-    }
-
-    fn with_capacity(bytes: usize) -> Self {
-        Self { text: String::with_capacity(bytes), places: Vec::with_capacity(bytes) }
-    }
-
-    fn push(&mut self, c: char, place: (u32, u32)) {
-        if c.is_ascii() {
-            self.put(c, place);
-            return;
-        }
-        match c {
-            '\u{3002}' | '\u{ff61}' => self.put('.', place),
-            '\u{2044}' | '\u{2215}' | '\u{29f8}' => self.put('/', place),
-            '\u{29f5}' | '\u{2216}' => self.put('\\', place),
-            _ => std::iter::once(c).nfkc().for_each(|c| self.put(c, place)),
-        }
-    }
-
-    fn put(&mut self, c: char, place: (u32, u32)) {
-        self.text.push(c);
-        self.places.resize(self.text.len(), place);
+        let Some(parts) = &self.parts else { return range };
+        let part = |at: usize| parts.get(parts.partition_point(|part| part.at as usize <= at).saturating_sub(1));
+        let start = part(range.start).map_or(0, |part| part.source(range.start).start);
+        let end = range.end.checked_sub(1).and_then(|last| Some(part(last)?.source(last).end)).unwrap_or(start);
+        start..end.max(start)
     }
 
     /// One layer of escapes less; `None` when there is none.
     fn decode(&self) -> Option<Self> {
-        self.text.find(['&', '\\', '%'])?;
-        let mut view = Self::with_capacity(self.text.len());
-        let (mut at, mut changed) = (0, false);
-        while let Some(rest) = self.text.get(at..).filter(|rest| !rest.is_empty()) {
-            let plain = rest.find(['&', '\\', '%']).unwrap_or(rest.len());
-            view.text.push_str(rest.get(..plain).unwrap_or(""));
-            view.places.extend_from_slice(self.places.get(at..at + plain).unwrap_or_default());
-            at += plain;
-            let rest = rest.get(plain..).unwrap_or("");
-            let Some(first) = rest.chars().next() else { break };
-            let meant = match first {
-                '&' => reference(rest),
-                '\\' => backslash(rest),
+        let bytes = self.text.as_bytes();
+        let mut draft: Option<Draft> = None;
+        let mut kept = 0;
+        for at in memchr::memchr3_iter(b'&', b'\\', b'%', bytes) {
+            // Within an escape before it.
+            if at < kept {
+                continue;
+            }
+            let rest = self.text.get(at..).unwrap_or("");
+            let meant = match bytes.get(at) {
+                Some(b'&') => reference(rest),
+                Some(b'\\') => backslash(rest),
                 _ => percent(rest),
             };
-            let (c, length) = match meant {
-                Some((c, length)) => {
-                    changed = true;
-                    (c, length)
-                }
-                None => (first, first.len_utf8()),
-            };
-            let source = self.source(at..at + length);
+            let Some((c, length)) = meant else { continue };
+            let draft = draft.get_or_insert_with(|| Draft::with_capacity(self.text.len()));
+            draft.keep(self, kept..at);
+            kept = at + length;
             // Browsers drop these from a URL wherever they stand.
-            if meant.is_none() || !(matches!(c, '\t' | '\n' | '\r') || super::invisible::is_invisible(c)) {
-                view.push(c, (source.start as u32, source.end as u32));
+            if !(matches!(c, '\t' | '\n' | '\r') || super::invisible::is_invisible(c)) {
+                draft.push(c, self.source(at..kept));
             }
-            at += length;
         }
-        changed.then_some(view)
+        let mut draft = draft?;
+        draft.keep(self, kept..self.text.len());
+        Some(draft.finish())
+    }
+}
+
+impl Part {
+    /// Where a byte of the reading comes from.
+    fn source(&self, at: usize) -> Range<usize> {
+        let from = self.from as usize;
+        match self.whole {
+            Some(end) => from..end as usize,
+            None => from + at - self.at as usize..from + at - self.at as usize + 1,
+        }
+    }
+}
+
+/// Whether a character is folded.
+fn folds(c: char) -> bool {
+    // Whole phrases with blanks between their words, which no host name holds: a text of these would grow elevenfold.
+    let phrase = matches!(c, '\u{fdfa}' | '\u{fdfb}');
+    !is_kept(c) && !phrase || stands_for(c).is_some()
+}
+
+/// What browsers and IDNA read for a character beyond NFKC.
+fn stands_for(c: char) -> Option<char> {
+    match c {
+        '\u{3002}' | '\u{ff61}' => Some('.'),
+        '\u{2044}' | '\u{2215}' | '\u{29f8}' => Some('/'),
+        '\u{29f5}' | '\u{2216}' => Some('\\'),
+        _ => None,
+    }
+}
+
+/// A reading in the making.
+struct Draft {
+    text: String,
+    parts: Vec<Part>,
+    /// What was folded last, and where it stands in `text`: a flood of ligatures is one after the other the same.
+    last: (char, Range<usize>),
+}
+
+impl Draft {
+    fn with_capacity(bytes: usize) -> Self {
+        Self { text: String::with_capacity(bytes), parts: Vec::new(), last: ('\0', 0..0) }
+    }
+
+    /// Takes over a part of another reading as it is.
+    fn keep(&mut self, view: &View<'_>, range: Range<usize>) {
+        if range.is_empty() {
+            return;
+        }
+        let base = self.text.len();
+        self.text.push_str(view.text.get(range.clone()).unwrap_or(""));
+        let Some(parts) = &view.parts else {
+            return self.parts.push(Part { at: base as u32, from: range.start as u32, whole: None });
+        };
+        let first = parts.partition_point(|part| part.at as usize <= range.start).saturating_sub(1);
+        let within = parts.iter().skip(first).take_while(|part| (part.at as usize) < range.end);
+        self.parts.extend(within.map(|part| {
+            let cut = range.start.saturating_sub(part.at as usize);
+            let from = if part.whole.is_some() { part.from } else { part.from + cut as u32 };
+            Part { at: (base + part.at as usize + cut - range.start) as u32, from, whole: part.whole }
+        }));
+    }
+
+    /// Puts what a character is folded to.
+    fn push(&mut self, c: char, source: Range<usize>) {
+        self.parts.push(Part { at: self.text.len() as u32, from: source.start as u32, whole: Some(source.end as u32) });
+        match c {
+            '\u{ff01}'..='\u{ff5e}' => self.text.extend(char::from_u32(c as u32 - 0xfee0)),
+            _ if stands_for(c).is_some() => self.text.extend(stands_for(c)),
+            _ if !folds(c) => self.text.push(c),
+            _ if c == self.last.0 => self.text.extend_from_within(self.last.1.clone()),
+            _ => {
+                let start = self.text.len();
+                self.text.extend(std::iter::once(c).nfkc());
+                self.last = (c, start..self.text.len());
+            }
+        }
+    }
+
+    fn finish<'t>(self) -> View<'t> {
+        View { text: Cow::Owned(self.text), parts: Some(self.parts) }
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn to_ascii(name: &str) -> Option<String> {
     let spelled = |shown: &str, written: &str| {
         // An A-label among others is judged with the rest of the ASCII form.
         let kept = |c: char| c.is_ascii() || c.to_lowercase().all(|small| !small.is_ascii());
-        let same = shown.chars().eq(written.chars().flat_map(char::to_lowercase));
+        let same = shown == written || shown.chars().eq(written.chars().flat_map(char::to_lowercase));
         is_a_label(written) || same && written.chars().all(kept)
     };
     let mut labels = shown.split('.');
@@ -94,7 +94,7 @@ fn is_japanese(c: char) -> bool {
 
 /// PVALID (RFC 5892 §2, §3).
 fn is_permitted(c: char) -> bool {
-    use GeneralCategory::{DecimalNumber, LowercaseLetter, ModifierLetter, NonspacingMark, OtherLetter, SpacingMark};
+    use GeneralCategory as Is;
     if matches!(c, '\u{df}' | '\u{3c2}' | '\u{6fd}' | '\u{6fe}' | '\u{f0b}' | '\u{3007}') {
         return true;
     }
@@ -110,6 +110,13 @@ fn is_permitted(c: char) -> bool {
         && !CodePointSetData::new::<ChangesWhenNfkcCasefolded>().contains(c)
         && matches!(
             category(c),
-            LowercaseLetter | OtherLetter | DecimalNumber | ModifierLetter | NonspacingMark | SpacingMark
+            // Of capitals only Cherokee's are left here: they are what their small ones are folded to.
+            Is::LowercaseLetter
+                | Is::UppercaseLetter
+                | Is::OtherLetter
+                | Is::DecimalNumber
+                | Is::ModifierLetter
+                | Is::NonspacingMark
+                | Is::SpacingMark
         )
 }

@@ -32,13 +32,15 @@ impl Length {
     }
 
     /// Whether a text is neither shorter nor longer.
+    #[inline]
     pub fn fits(&self, text: &str) -> bool {
+        // A unit is at most four bytes and at least one, which settles most short texts without counting.
+        text.len() <= self.max && text.len().div_ceil(4) >= self.min || self.fits_counted(text)
+    }
+
+    fn fits_counted(&self, text: &str) -> bool {
         if text.len() / 4 > self.max || text.len() < self.min {
             return false;
-        }
-        // A unit is at most four bytes and at least one, which settles most short texts without counting.
-        if text.len() <= self.max && text.len().div_ceil(4) >= self.min {
-            return true;
         }
         let length = match self.unit {
             Unit::Utf8 => text.len(),

@@ -27,6 +27,15 @@ fn form(set: &str, require_tld: bool) -> Option<Form> {
 
 /// `tests/vectors/validation.json`: what fits and what does not; what we do not claim says why.
 #[test]
+fn cherokee_stands_in_capitals() {
+    let (plain, own) =
+        (Form::Hostname(Hostname::default()), Form::Hostname(Hostname { idna: true, ..Hostname::default() }));
+    assert!(plain.fits("xn--58d") && !plain.fits("xn--kz9a"));
+    assert_eq!(own.read("Ꭰ.example").as_deref(), Some("xn--58d.example"));
+    assert_eq!(own.read("Ж.example").as_deref(), own.read("ж.example").as_deref());
+}
+
+#[test]
 fn every_vector_is_judged_right() {
     let rows = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/validation.json")).unwrap();
     let rows: Vec<Value> = serde_json::from_str(&rows).unwrap();
