@@ -60,7 +60,7 @@ pub(super) struct Answer {
 
 impl Road<'_> {
     pub(super) fn permit(&self) -> Result<PermittedRequest, Error> {
-        self.setup.policy.permit(self.request, self.auth, &self.setup.defaults)
+        self.setup.policy.permit(self.request, self.auth, &self.setup.defaults, clock::now())
     }
 
     /// The longest wait for another turn: what is left of the call, too.
@@ -81,14 +81,14 @@ impl Road<'_> {
     pub(super) async fn attempts(
         &self,
         first: Box<PermittedRequest>,
-        mut attached: Option<InUse>,
+        mut attached: Option<InUse<'_>>,
         permit: Permit,
         trace: &mut Trace,
     ) -> Result<Box<Response>, Failure> {
         let (mut permitted, mut permit) = (first, permit);
         loop {
             trace.attempts += 1;
-            let used = self.keep_up(&mut permitted, attached.take())?;
+            let used = self.keep_up(&mut permitted, attached.take(), permit.at())?;
             let host = permitted.origin().clone();
             let result = match self.exchange(permitted, &mut permit, trace).await {
                 Ok(answer) => self.read(answer, trace.attempts, used.is_some() && !trace.renewed).await,
@@ -218,7 +218,7 @@ impl Road<'_> {
             }
             let target = self.target(&uri, reply.status, location.as_bytes(), hop.as_ref()).map_err(refused)?;
             Box::pin(reply.body.drain(&self.limits())).await;
-            let next = self.setup.policy.follow(self.request, &target, self.auth, &self.setup.defaults);
+            let next = self.setup.policy.follow(self.request, &target, self.auth, &self.setup.defaults, now);
             *permitted = next.map_err(refused)?;
             trace.redirects += 1;
             trace.host = Some(permitted.origin().clone());
@@ -267,7 +267,7 @@ impl Road<'_> {
     async fn repeat(&self, hop: Option<&Hop>) -> Result<Reply, Trouble> {
         let again = match hop {
             None => self.permit(),
-            Some(hop) => self.setup.policy.follow(self.request, hop, self.auth, &self.setup.defaults),
+            Some(hop) => self.setup.policy.follow(self.request, hop, self.auth, &self.setup.defaults, clock::now()),
         };
         let mut again = again.map_err(refused)?;
         self.sign(&mut again, hop).await.map_err(refused)?;

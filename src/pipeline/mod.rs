@@ -152,13 +152,18 @@ async fn walk(
         }
         None => setup.auth.as_slice(),
     };
-    if !renew::serve(&request, auth) {
-        let longest = options.timeout.unwrap_or(setup.times.total);
-        Box::pin(read_secrets(setup, &request, auth, outside.as_deref(), longest)).await?;
-    }
+    let mut now = trace.started;
+    let attached = match renew::serve(&request, auth, now) {
+        Some(attached) => attached,
+        None => {
+            let longest = options.timeout.unwrap_or(setup.times.total);
+            Box::pin(read_secrets(setup, &request, auth, outside.as_deref(), longest)).await?;
+            now = clock::now();
+            renew::in_use(auth, now)
+        }
+    };
     // Judged before it queues: what is not allowed shall not wait.
-    let attached = renew::in_use(auth);
-    let permitted = Box::new(setup.policy.permit(&request, auth, &setup.defaults)?);
+    let permitted = Box::new(setup.policy.permit(&request, auth, &setup.defaults, now)?);
     trace.host = Some(permitted.origin().clone());
     let gate = setup.gate(permitted.origin()).of(&permitted);
     let lane = gate.lane(&request, &permitted);
@@ -200,7 +205,7 @@ async fn read_secrets(
     outside: Option<&dyn Outside>,
     longest: Duration,
 ) -> Result<(), Error> {
-    match setup.policy.permit(request, auth, &setup.defaults) {
+    match setup.policy.permit(request, auth, &setup.defaults, clock::now()) {
         Err(error) if !renew::lacks_value(&error) => Err(error),
         _ => renew::ready(request, auth, outside, longest).await,
     }

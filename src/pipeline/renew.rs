@@ -1,7 +1,7 @@
 //! What secrets that rotate ask of a call: to be read before it, and once more when the API refuses them.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Trace;
 use super::attempt::Road;
@@ -11,7 +11,7 @@ use super::setup::Outside;
 use crate::clock;
 use crate::error::{Class, Code, Error};
 use crate::policy::PermittedRequest;
-use crate::secret::{Renewed, Secret, Version};
+use crate::secret::{Renewed, Secret, Use};
 use crate::sign::Auth;
 use crate::validate::ValidRequest;
 
@@ -20,10 +20,28 @@ fn moving<'a>(request: &'a ValidRequest, auth: &'a [Auth]) -> impl Iterator<Item
     auth.iter().flat_map(Auth::secrets).chain(request.secrets()).filter(|secret| secret.is_moving())
 }
 
-/// Whether every secret of the call has a value that serves; readings that are due begin in the background.
-pub(super) fn serve(request: &ValidRequest, auth: &[Auth]) -> bool {
+/// A secret that may change, and the value of it that is in use.
+pub(super) struct InUse<'a> {
+    secret: &'a Secret,
+    used: Use,
+}
+
+/// The first secret of these proofs that may change, and the value that goes out; `None` when a secret of the call has no
+/// value that serves. Readings that are due begin in the background.
+pub(super) fn serve<'a>(request: &ValidRequest, auth: &'a [Auth], now: Instant) -> Option<Option<InUse<'a>>> {
+    let mut first = None;
+    let mut all = true;
     // Each of them is asked, so that their readings begin together.
-    moving(request, auth).filter(|secret| !secret.serves()).count() == 0
+    for secret in auth.iter().flat_map(Auth::secrets).filter(|secret| secret.is_moving()) {
+        match secret.serves(now) {
+            Some(used) => drop(first.get_or_insert(InUse { secret, used })),
+            None => all = false,
+        }
+    }
+    for secret in request.secrets().filter(|secret| secret.is_moving()) {
+        all &= secret.serves(now).is_some();
+    }
+    all.then_some(first)
 }
 
 /// Whether an error says that a secret has no value.
@@ -57,13 +75,10 @@ pub(super) async fn ready(
     Ok(())
 }
 
-/// A secret that may change, and the value of it that is in use.
-pub(super) type InUse = (Secret, Arc<Version>);
-
 /// The first secret of these proofs that may change, and the value that goes out now.
-pub(super) fn in_use(auth: &[Auth]) -> Option<InUse> {
+pub(super) fn in_use(auth: &[Auth], now: Instant) -> Option<InUse<'_>> {
     let secret = auth.iter().flat_map(Auth::secrets).find(|secret| secret.is_moving())?;
-    Some((secret.clone(), secret.reveal().ok()?))
+    Some(InUse { secret, used: secret.in_use(now)? })
 }
 
 /// Another try with another key.
@@ -83,14 +98,18 @@ impl Road<'_> {
     ///
     /// # Errors
     /// As [`Secret::reveal`]: its time may have ended meanwhile.
-    pub(super) fn keep_up(
-        &self,
+    pub(super) fn keep_up<'a>(
+        &'a self,
         permitted: &mut PermittedRequest,
-        attached: Option<InUse>,
-    ) -> Result<Option<InUse>, Error> {
-        let now = in_use(self.auth);
+        attached: Option<InUse<'a>>,
+        granted: Instant,
+    ) -> Result<Option<InUse<'a>>, Error> {
+        if attached.as_ref().is_some_and(|InUse { secret, used }| secret.still_uses(used, granted)) {
+            return Ok(attached);
+        }
+        let now = in_use(self.auth, clock::now());
         let same = match (&attached, &now) {
-            (Some((_, before)), Some((_, now))) => Arc::ptr_eq(before, now),
+            (Some(before), Some(now)) => Arc::ptr_eq(before.used.version(), now.used.version()),
             (None, None) => true,
             _ => false,
         };
@@ -101,15 +120,14 @@ impl Road<'_> {
     }
 
     /// After a 401: reads the secret again, and says whether another try makes sense.
-    pub(super) async fn renew(&self, used: &InUse, trace: &mut Trace) -> Retry {
-        let (secret, version) = used;
+    pub(super) async fn renew(&self, InUse { secret, used }: &InUse<'_>, trace: &mut Trace) -> Retry {
         let end = clock::on_timers(self.deadline).into();
         let ask = async || {
             if let Some(outside) = self.outside {
                 outside.read(secret).await;
             }
         };
-        match tokio::time::timeout_at(end, secret.renewed_by(version.fingerprint(), ask)).await {
+        match tokio::time::timeout_at(end, secret.renewed_by(used.version().fingerprint(), ask)).await {
             Ok(Ok(Renewed::Changed)) => match self.another_turn(Duration::ZERO, trace).await {
                 Ok((permitted, permit)) => Retry::Turn(permitted, permit),
                 Err(_) => Retry::None,

@@ -40,6 +40,33 @@ pub struct Fault {
     pub passing: bool,
 }
 
+/// A value that a call uses, and how long it may without another look.
+#[derive(Debug)]
+pub struct Use {
+    version: Arc<Version>,
+    ends: Option<Instant>,
+}
+
+impl Use {
+    pub(super) fn new(version: Arc<Version>, ends: Option<Instant>) -> Self {
+        Self { version, ends }
+    }
+
+    /// The value.
+    pub fn version(&self) -> &Arc<Version> {
+        &self.version
+    }
+
+    /// Where the value is in memory: nothing else is there while somebody uses it.
+    pub(super) fn place(&self) -> usize {
+        Arc::as_ptr(&self.version).addr()
+    }
+
+    pub(super) fn lasts(&self, now: Instant) -> bool {
+        self.ends.is_some_and(|ends| now < ends)
+    }
+}
+
 /// What whoever needs the secret does.
 #[derive(Debug)]
 pub(super) enum Look {
@@ -111,6 +138,16 @@ impl Life {
     /// The value, if one may serve now.
     pub(super) fn serving(&self, now: Instant) -> Option<&Arc<Version>> {
         self.value.as_ref().filter(|_| self.ends.is_some_and(|ends| now < ends))
+    }
+
+    /// Where the value is in memory, 0 when there is none.
+    pub(super) fn place(&self) -> usize {
+        self.value.as_ref().map_or(0, |value| Arc::as_ptr(value).addr())
+    }
+
+    /// The value for a call, if one may serve now.
+    pub(super) fn in_use(&self, now: Instant) -> Option<Use> {
+        self.serving(now).map(|version| Use::new(version.clone(), self.ends))
     }
 
     /// Whether this is another value than the last one.

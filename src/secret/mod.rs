@@ -7,7 +7,7 @@ mod reading;
 mod text;
 mod version;
 
-pub use life::{Fault, Found, Terms};
+pub use life::{Fault, Found, Terms, Use};
 pub use news::{Happened, News};
 pub use reading::Reading;
 pub use text::{Form, Piece, Text};
@@ -15,8 +15,9 @@ pub use version::{SEARCHED_FROM, Version};
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Weak};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use aws_lc_rs::hmac;
 use secrecy::SecretString;
@@ -46,6 +47,8 @@ enum Held {
 
 struct Moving {
     life: Lock<Life>,
+    /// Where the value of `life` is in memory, 0 when there is none: for whoever holds one and asks whether it still is the value.
+    current: AtomicUsize,
     renew: Arc<dyn Renew>,
 }
 
@@ -151,7 +154,11 @@ impl Secret {
         bounds: Option<Arc<dyn Bounds>>,
     ) -> Self {
         let life = Lock::new(Life::new(terms, epoch()));
-        Self(Arc::new(Inner { name: name.into(), bounds, held: Held::Moving(Moving { life, renew }) }))
+        Self(Arc::new(Inner {
+            name: name.into(),
+            bounds,
+            held: Held::Moving(Moving { life, current: AtomicUsize::new(0), renew }),
+        }))
     }
 
     /// The same value under bounds.
@@ -246,11 +253,22 @@ impl Secret {
     pub fn reveal(&self) -> Result<Arc<Version>, Error> {
         match &self.0.held {
             Held::Fixed(version) => Ok(version.clone()),
+            Held::Moving(_) => self.reveal_at(clock::now()),
+        }
+    }
+
+    /// The value at a moment that the caller has read from the clock already, which costs more than all the rest of this.
+    ///
+    /// # Errors
+    /// As [`Secret::reveal`].
+    pub fn reveal_at(&self, now: Instant) -> Result<Arc<Version>, Error> {
+        match &self.0.held {
+            Held::Fixed(version) => Ok(version.clone()),
             Held::Moving(moving) => {
                 let life = moving.life.lock();
-                match life.serving(clock::now()) {
+                match life.serving(now) {
                     Some(version) => Ok(version.clone()),
-                    None => Err(match life.look(clock::now()) {
+                    None => Err(match life.look(now) {
                         Look::Refuse(error) => error,
                         _ => Error::new(Code::SecretAccess)
                             .saying(format!("The secret `{}` was not read yet.", self.0.name))
