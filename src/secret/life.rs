@@ -162,18 +162,28 @@ impl Life {
             // Past its time it is read first, unless the source is known to be out of reach.
             Some(_) if self.failures == 0 && self.fresh.is_some_and(|fresh| fresh <= now) => Look::Load,
             Some(_) => Look::Renew,
-            None if early && !self.reading => Look::Refuse(self.refusal()),
+            None if early && !self.reading => {
+                let unread = || Error::new(Code::SecretAccess).with("reason", "not read yet");
+                Look::Refuse(self.refusal().unwrap_or_else(unread))
+            }
             None => Look::Load,
         }
     }
 
-    fn refusal(&self) -> Error {
-        match &self.last {
-            Some(error) if self.value.is_some() => Error::new(Code::SecretStale)
-                .with("reason", error.code().as_str())
-                .hint("its source was out of reach for longer than `max_stale`"),
-            Some(error) => error.copy(),
-            None => Error::new(Code::SecretAccess).with("reason", "not read yet"),
+    /// Why no value serves; `None` when it was never read.
+    pub(super) fn refusal(&self) -> Option<Error> {
+        let stale = || Error::new(Code::SecretStale);
+        match (&self.last, &self.value) {
+            (Some(error), Some(_)) => Some(
+                stale()
+                    .with("reason", error.code().as_str())
+                    .hint("its source was out of reach for longer than `max_stale`"),
+            ),
+            (Some(error), None) => Some(error.copy()),
+            (None, Some(_)) => Some(
+                stale().with("reason", "its time is over").hint("call its load(): it was not read again meanwhile"),
+            ),
+            (None, None) => None,
         }
     }
 
@@ -329,6 +339,22 @@ mod tests {
         life.finish(fault(true), start + seconds(150), &mut Dice::fixed(1));
         assert!(matches!(life.look(start + seconds(150)), Look::Refuse(error) if error.code() == Code::SecretStale));
         assert!(matches!(life.look(start + seconds(200)), Look::Load));
+    }
+
+    #[test]
+    fn why_no_value_serves_does_not_depend_on_when_it_is_asked() {
+        let start = Instant::now();
+        let mut life = Life::new(TERMS, 0);
+        assert!(life.refusal().is_none());
+        life = loaded(start);
+        assert_eq!(life.refusal().unwrap().code(), Code::SecretStale);
+        // Long after the time for another try has come, too.
+        for later in [0, 10_000] {
+            life.finish(fault(true), start + seconds(150 + later), &mut Dice::fixed(1));
+            assert_eq!(life.refusal().unwrap().code(), Code::SecretStale);
+        }
+        life.finish(fault(false), start + seconds(151), &mut Dice::fixed(1));
+        assert_eq!(life.refusal().unwrap().code(), Code::SecretAccess);
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::clock;
 use crate::error::{Code, Error};
 use crate::fork::{Lock, epoch};
 use crate::url::Origin;
-use life::{Life, Look};
+use life::Life;
 
 /// A loaded secret, or one that is read when it is first needed. Clones share its values.
 #[derive(Clone)]
@@ -268,12 +268,11 @@ impl Secret {
                 let life = moving.life.lock();
                 match life.serving(now) {
                     Some(version) => Ok(version.clone()),
-                    None => Err(match life.look(now) {
-                        Look::Refuse(error) => error,
-                        _ => Error::new(Code::SecretAccess)
+                    None => Err(life.refusal().unwrap_or_else(|| {
+                        Error::new(Code::SecretAccess)
                             .saying(format!("The secret `{}` was not read yet.", self.0.name))
-                            .hint("call its load(), start the client, or use secret_async()"),
-                    }),
+                            .hint("call its load(), start the client, or use secret_async()")
+                    })),
                 }
             }
         }
