@@ -107,7 +107,7 @@ impl Road<'_> {
         if attached.as_ref().is_some_and(|InUse { secret, used }| secret.still_uses(used, granted)) {
             return Ok(attached);
         }
-        let now = in_use(self.auth, clock::now());
+        let now = in_use(self.auth, granted);
         let same = match (&attached, &now) {
             (Some(before), Some(now)) => Arc::ptr_eq(before.used.version(), now.used.version()),
             (None, None) => true,

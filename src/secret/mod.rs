@@ -11,7 +11,7 @@ pub use life::{Fault, Found, Terms, Use};
 pub use news::{Happened, News};
 pub use reading::Reading;
 pub use text::{Form, Piece, Text};
-pub use version::{SEARCHED_FROM, Version};
+pub use version::{FaintValue, SEARCHED_FROM, Value, Version};
 
 use std::fmt;
 use std::pin::Pin;

@@ -184,37 +184,37 @@ impl Caller {
             Ok(response) => response,
             Err(failure) => match failure.response.filter(|response| ask.reads.contains(&response.status)) {
                 Some(response) => response,
-                None => return Err(self.fault(&failure.error)),
+                None => return Err(fault(self.host(), &failure.error)),
             },
         };
         let body = response.bytes().cloned().unwrap_or_default();
         Ok(Answer { status: response.status, body, headers: response.headers })
     }
+}
 
-    /// What a failed call means to the secret that it was to bring.
-    fn fault(&self, error: &Error) -> Fault {
-        let of = |key: &str| error.details().iter().find(|(known, _)| *known == key).map(|(_, value)| value.clone());
-        let status = of("status").and_then(|status| status.parse::<u16>().ok());
-        let passing = match error.code().class() {
-            Class::ConnectError | Class::RequestTimeoutError | Class::ThrottledError | Class::RateLimitedError => true,
-            Class::StatusError => status.is_some_and(|status| status >= 500),
-            _ => matches!(error.code(), Code::TransportTruncated | Code::TransportClosed),
-        };
-        let code = if status == Some(404) { Code::SecretNotFound } else { Code::SecretAccess };
-        let mut out = Error::new(code).with("manager", self.host()).with("cause", error.code().as_str());
-        // Not the body: what a manager answers may hold a secret that nobody has registered yet.
-        for key in ["status", "reason", "request_id", "retry"] {
-            if let Some(value) = of(key) {
-                out.add(key, value);
-            }
+/// What a failed call means to the secret that it was to bring.
+fn fault(manager: String, error: &Error) -> Fault {
+    let of = |key: &str| error.details().iter().find(|(known, _)| *known == key).map(|(_, value)| value.clone());
+    let status = of("status").and_then(|status| status.parse::<u16>().ok());
+    let passing = match error.code().class() {
+        Class::ConnectError | Class::RequestTimeoutError | Class::ThrottledError | Class::RateLimitedError => true,
+        Class::StatusError => status.is_some_and(|status| status >= 500),
+        _ => matches!(error.code(), Code::TransportTruncated | Code::TransportClosed),
+    };
+    let code = if status == Some(404) { Code::SecretNotFound } else { Code::SecretAccess };
+    let mut out = Error::new(code).with("manager", manager).with("cause", error.code().as_str());
+    // Not the body: what a manager answers may hold a secret that nobody has registered yet.
+    for key in ["status", "reason", "request_id", "retry"] {
+        if let Some(value) = of(key) {
+            out.add(key, value);
         }
-        let hint = match status {
-            Some(401 | 403) => "the manager does not let this identity read the secret",
-            Some(404) => "there is no such secret, or this identity may not see it",
-            _ => error.hint_text().unwrap_or("the manager could not be asked"),
-        };
-        Fault { error: out.hint(hint), passing }
     }
+    let hint = match status {
+        Some(401 | 403) => "the manager does not let this identity read the secret",
+        Some(404) => "there is no such secret, or this identity may not see it",
+        _ => error.hint_text().unwrap_or("the manager could not be asked"),
+    };
+    Fault { error: out.hint(hint), passing }
 }
 
 /// JSON of an answer.
@@ -266,4 +266,51 @@ pub fn member(object: &serde_json::Value, name: &str) -> Result<String, Fault> {
 fn missing(reason: &'static str, field: &str) -> Fault {
     let error = Error::new(Code::SecretNotFound).with("reason", reason).with("field", field.to_owned());
     Fault { error, passing: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_value_serves_on_only_where_the_manager_could_not_answer() {
+        let fault = |code: Code, status: Option<&str>| {
+            let error = Error::new(code).with("body", "the-secret-of-somebody");
+            super::fault(
+                "manager.example".to_owned(),
+                &status.into_iter().fold(error, |error, status| error.with("status", status)),
+            )
+        };
+        // Down, slow, or busy.
+        for code in [
+            Code::TransportConnect,
+            Code::TransportConnectTimeout,
+            Code::TransportDns,
+            Code::TransportTimeout,
+            Code::TransportReadTimeout,
+            Code::TransportClosed,
+            Code::TransportTruncated,
+        ] {
+            assert!(fault(code, None).passing, "{}", code.as_str());
+        }
+        for status in ["500", "502", "503", "504"] {
+            assert!(fault(Code::StatusOther, Some(status)).passing, "{status}");
+        }
+        // What answers with something else may not be the manager.
+        for code in [
+            Code::TransportTls,
+            Code::TransportTooLarge,
+            Code::TransportProtocol,
+            Code::PolicyAddressBlocked,
+            Code::PolicyRedirectRefused,
+        ] {
+            assert!(!fault(code, None).passing, "{}", code.as_str());
+        }
+        for status in ["301", "400", "401", "403", "404", "410", "418"] {
+            let fault = fault(Code::StatusOther, Some(status));
+            assert!(!fault.passing, "{status}");
+            assert_eq!(fault.error.code() == Code::SecretNotFound, status == "404");
+            assert!(!format!("{:?} {:?}", fault.error, fault.error.details()).contains("somebody"));
+        }
+    }
 }

@@ -168,9 +168,10 @@ pub fn bounds(given: Given) -> Result<Option<Arc<dyn secret::Bounds>>, Error> {
 
 /// The one place where a value becomes a version: known to the redactor before anybody can print it.
 fn version(value: SecretString, label: Option<String>) -> Version {
-    redact::register(value.expose_secret());
     let print = fingerprint(value.expose_secret());
-    Version::new(value, label, print)
+    let version = Version::new(value, label, print);
+    redact::register_version(&version);
+    version
 }
 
 fn wrap(name: &str, value: SecretString, label: Option<String>) -> Secret {
