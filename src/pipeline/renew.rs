@@ -132,7 +132,8 @@ impl Road<'_> {
                 Ok((permitted, permit)) => Retry::Turn(permitted, permit),
                 Err(_) => Retry::None,
             },
-            Ok(Ok(Renewed::Same)) => match tokio::time::timeout_at(end, secret.previous()).await {
+            // The API may not know the new value yet, for this call and for those that come before the next reading.
+            Ok(Ok(Renewed::Same | Renewed::TooSoon)) => match tokio::time::timeout_at(end, secret.previous()).await {
                 Ok(Some(old)) => {
                     let swap = |auth: &Auth| match auth.secret() {
                         Some(own) if own.id() == secret.id() => auth.with_secret(old.clone()),

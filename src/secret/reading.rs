@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use super::life::{Fault, Found, Life, Look, Use};
-use super::{Happened, Held, Moving, News, Renewed, Secret, news};
+use super::life::{Earlier, Fault, Found, Life, Look, Use};
+use super::{Happened, Held, Moving, News, Renewed, Secret, Version, news};
 use crate::clock::{self, Dice};
 use crate::error::{Code, Error};
 use crate::fork::epoch;
@@ -16,6 +16,19 @@ use crate::fork::epoch;
 pub struct Reading<'a> {
     secret: &'a Secret,
     before: u64,
+}
+
+/// Somebody who asks for the value before the current one. Others wait until it is dropped.
+struct Asking<'a> {
+    moving: &'a Moving,
+    found: Option<Option<Arc<Version>>>,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        let wakers = self.moving.life.lock().set_earlier(self.found.take(), clock::now());
+        wakers.into_iter().for_each(Waker::wake);
+    }
 }
 
 impl Drop for Reading<'_> {
@@ -160,11 +173,34 @@ impl Secret {
         Ok(if other { Renewed::Changed } else { Renewed::Same })
     }
 
-    /// The value before the current one, under the same name and bounds; `None` where the source keeps none.
+    /// The value before the current one, under the same name and bounds; `None` where the source keeps none. It is asked for by
+    /// one for all, at most every five seconds.
     pub async fn previous(&self) -> Option<Self> {
         let Held::Moving(moving) = &self.0.held else { return None };
-        let version = moving.renew.previous()?.await?;
-        Some(self.frozen(Arc::new(version)))
+        let earlier = poll_fn(|context| {
+            let mut life = moving.life.lock();
+            life.enter(epoch());
+            let earlier = life.earlier(clock::now());
+            if matches!(earlier, Earlier::Wait) {
+                life.wait(context.waker());
+                return Poll::Pending;
+            }
+            Poll::Ready(earlier)
+        })
+        .await;
+        let version = match earlier {
+            Earlier::Take(version) => version,
+            _ => {
+                let mut asking = Asking { moving, found: None };
+                let version = match moving.renew.previous() {
+                    Some(previous) => previous.await.map(Arc::new),
+                    None => None,
+                };
+                asking.found = Some(version.clone());
+                version
+            }
+        };
+        version.map(|version| self.frozen(version))
     }
 
     /// Reads it now, whatever its age.
