@@ -39,7 +39,6 @@ class Traffic:
             self.turns += 1
             self.changed.notify_all()
 
-
     def begin(self) -> int:
         with self.changed:
             number = next(self.numbers)

@@ -29,7 +29,9 @@ class Manager:
     #: Whether the bot logs in before it reads.
     logs_in = True
 
-    def __init__(self, server, authority: Authority, tls: botsec.Tls, make_secret: Callable[..., botsec.Secret]) -> None:
+    def __init__(
+        self, server, authority: Authority, tls: botsec.Tls, make_secret: Callable[..., botsec.Secret]
+    ) -> None:
         self.server, self.authority, self.make_secret = server, authority, make_secret
         self.near = {"networks": "loopback", "tls": tls}
 
