@@ -27,6 +27,9 @@ const MAX_BYTES: u64 = 256 * 1024;
 const TOTAL: Duration = Duration::from_secs(12);
 /// Longest silence.
 const READ: Duration = Duration::from_secs(8);
+/// How long connections are kept without a question: the buffers of an idle one still hold what passed through it, tokens and
+/// secrets beside the one that was asked for. Secrets that a bot starts with are read within moments of each other.
+const IDLE: Duration = Duration::from_secs(2);
 
 /// Where a manager is, and how it is reached.
 #[derive(Clone, Debug)]
@@ -97,7 +100,16 @@ pub struct Answer {
 pub struct Caller {
     setup: Setup,
     settings: Settings,
-    transport: Lock<Option<(u64, u64, Arc<Transport>)>>,
+    line: Arc<Lock<Option<Line>>>,
+}
+
+/// The connections of a caller.
+struct Line {
+    transport: Arc<Transport>,
+    /// The process and the keeper's thread that they belong to.
+    home: (u64, u64),
+    /// How many questions they carried.
+    questions: u64,
 }
 
 impl Caller {
@@ -129,7 +141,7 @@ impl Caller {
             proxy: None,
             shown_to: reach.tls.shown_to(setup.policy.origin())?,
         };
-        Ok(Self { setup, settings, transport: Lock::new(None) })
+        Ok(Self { setup, settings, line: Arc::new(Lock::new(None)) })
     }
 
     /// Whether secrets that are bound to this manager's own origin may go there: always, for it is its client's origin.
@@ -138,20 +150,32 @@ impl Caller {
     }
 
     fn transport(&self) -> Result<Arc<Transport>, Error> {
-        let (fork, thread) = (epoch(), keeper::generation());
-        let held =
-            self.transport.lock().as_ref().filter(|(f, t, _)| (*f, *t) == (fork, thread)).map(|(.., t)| t.clone());
-        if let Some(transport) = held {
-            return Ok(transport);
+        let home = (epoch(), keeper::generation());
+        if let Some(line) = self.line.lock().as_mut().filter(|line| line.home == home) {
+            line.questions += 1;
+            return Ok(line.transport.clone());
         }
-        let made = Arc::new(Transport::new(&self.settings, None)?);
-        let old = self.transport.lock().replace((fork, thread, made.clone()));
+        let transport = Arc::new(Transport::new(&self.settings, None)?);
+        let old = self.line.lock().replace(Line { transport: transport.clone(), home, questions: 1 });
         // Connections of a parent process are forgotten, for closing them would end the parent's.
         match old {
-            Some((f, ..)) if f != fork => std::mem::forget(old),
+            Some(Line { home: (fork, _), .. }) if fork != home.0 => std::mem::forget(old),
             old => drop(old),
         }
-        Ok(made)
+        Ok(transport)
+    }
+
+    /// Has the connections closed when no other question follows for a while.
+    fn rest(&self) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let Some(asked) = self.line.lock().as_ref().map(|line| (line.home, line.questions)) else { return };
+        let line = Arc::downgrade(&self.line);
+        drop(runtime.spawn(async move {
+            tokio::time::sleep(IDLE).await;
+            let Some(line) = line.upgrade() else { return };
+            let idle = line.lock().take_if(|line| (line.home, line.questions) == asked);
+            drop(idle);
+        }));
     }
 
     /// Asks; any status outside 200–299 is a fault, unless the question reads it.
@@ -180,6 +204,8 @@ impl Caller {
         let auth = (!ask.auth.is_empty()).then_some(ask.auth);
         let options = Options { check: true, weight: 1, auth, ..Options::default() };
         let outcome = pipeline::send(&self.setup, &transport, Box::new(Call { request, options, outside: None })).await;
+        drop(transport);
+        self.rest();
         let response = match outcome.result {
             Ok(response) => response,
             Err(failure) => match failure.response.filter(|response| ask.reads.contains(&response.status)) {

@@ -227,6 +227,17 @@ def test_calls_do_not_wait_for_a_slow_manager_while_a_value_serves(face, manager
     assert api.last.header("authorization") == f"Bearer {newer}"
 
 
+def test_connections_that_carried_secrets_are_not_kept(manager):
+    """The buffers of an idle connection hold what passed through it."""
+    manager.put(value := new_value())
+    assert manager.official() == value
+    secret = manager.secret().load()
+    assert manager.server.wait_until(lambda: manager.server.finished == manager.server.accepted, 10)
+    before = manager.server.accepted
+    secret.refresh()
+    assert (secret.reveal(), manager.server.accepted) == (value, before + 1)
+
+
 def test_a_file_of_ten_mebibytes_is_refused_and_ends_the_value(face, api, clock, tmp_path, caplog):
     file, part = tmp_path / "key", secrets.token_hex(16)
     file.write_text(first := new_value())
