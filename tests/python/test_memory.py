@@ -138,6 +138,9 @@ def bot(api, authority, tmp_path):
             seen = {}
             for step in ("used", "dropped"):
                 assert bot.stdout.readline().strip() == step
+                if step == "dropped":
+                    # Threads of ours may still be letting go.
+                    api.wait_until(lambda: not any(copies(bot.pid, wanted()).values()), 3)
                 seen[step] = copies(bot.pid, wanted())
                 if manager is not None and step == "used":
                     # Its connections are closed when nobody asks, while the bot and its client go on.
