@@ -844,6 +844,8 @@ def test_a_machine_s_own_identity_is_used_where_botocore_finds_it(kind):
     for place in ("ec2", "ecs", "eks", "eks6"):
         assert seen[place]["value"] == "value-of-the-secret", seen[place]
         assert seen[place]["ours"] == seen[place]["theirs"] != []
+    # No proxy of the environment sees a machine's credentials.
+    assert (seen["proxy"]["value"], seen["proxy"]["ours"]) == ("value-of-the-secret", seen["ec2"]["ours"])
     assert seen["redirect"]["ours"] == ["PUT 169.254.169.254 /latest/api/token"]
     assert seen["redirect"]["value"].startswith("SecretAccessError") and "'302'" in seen["redirect"]["value"]
 

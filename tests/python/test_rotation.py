@@ -323,10 +323,21 @@ def test_stats_say_which_secret_may_go_where(face, api, make_secret):
 
 def test_scrub_env_removes_the_variable(monkeypatch):
     import os
+    import subprocess
+    import sys
+
+    def seen_by_a_child():
+        code = "import os; print('BOTSEC_TEST_SCRUBBED' in os.environ)"
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip()
 
     monkeypatch.setenv("BOTSEC_TEST_SCRUBBED", "value-to-scrub-1")
+    assert botsec.secret("env:BOTSEC_TEST_SCRUBBED").reveal() == "value-to-scrub-1"
+    assert seen_by_a_child() == "True"
     secret = botsec.secret("env:BOTSEC_TEST_SCRUBBED", scrub_env=True)
     assert "BOTSEC_TEST_SCRUBBED" not in os.environ and secret.reveal() == "value-to-scrub-1"
+    assert seen_by_a_child() == "False"
+    with pytest.raises(botsec.SecretNotFoundError):
+        botsec.secret("env:BOTSEC_TEST_SCRUBBED")
     with pytest.raises(ValueError):
         botsec.secret("file:/x", scrub_env=True)
 
