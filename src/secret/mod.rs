@@ -38,6 +38,7 @@ struct Inner {
     held: Held,
 }
 
+#[expect(clippy::large_enum_variant, reason = "secrets are few, and a box would be a step more for each request")]
 enum Held {
     /// One value for as long as the process lives.
     Fixed(Arc<Version>),
