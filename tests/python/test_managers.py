@@ -1,9 +1,12 @@
 """Every manager down, slow, or lying: the right error, nothing of any secret, and the last value only where the rule allows."""
 
+import contextlib
 import itertools
 import json
 import logging
 import secrets
+import socket
+import struct
 import threading
 
 import botsec
@@ -12,6 +15,7 @@ from botsec.testing import FakeClock
 from servers.api import Api, Reply
 from servers.leaks import everything
 from servers.managers import MANAGERS
+from servers.tls import Authority
 
 #: Google's client tells of its own future on older Pythons.
 pytestmark = [
@@ -176,6 +180,77 @@ def test_a_manager_that_is_down_leaves_calls_the_last_value_and_no_longer(face, 
     assert len(api.requests) == 4
     said = everything(caught.value, caplog)
     assert [text for text in (*manager.hidden(), value) if text in said] == []
+
+
+def hang_up(connection):
+    connection.close()
+
+
+def reset(connection):
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def listen_and_hang_up(connection):
+    connection.recv(4096)
+    connection.close()
+
+
+@contextlib.contextmanager
+def in_place_of(server, act):
+    """Somebody else at the address of a server that stopped."""
+    listener = socket.create_server(("127.0.0.1", server.port))
+
+    def accept():
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with contextlib.suppress(OSError):
+                    act(connection)
+
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+        listener.close()
+
+
+@pytest.mark.parametrize("act", [hang_up, reset, listen_and_hang_up])
+def test_a_manager_that_hangs_up_leaves_the_last_value(face, manager, clock, caplog, act):
+    manager.put(value := new_value())
+    assert manager.official() == value
+    secret = manager.secret()
+    again(face, secret)
+    manager.server.stop()
+    with in_place_of(manager.server, act):
+        error = refused(face, secret, manager, caplog, value)
+    assert "transport.connect" in str(error.details)
+    assert secret.reveal() == value
+
+
+def test_somebody_elses_certificate_is_no_outage(face, manager, clock, caplog, tmp_path):
+    """Who answers at the manager's address with a certificate that does not count gets nothing, and is not waited for."""
+    manager.put(value := new_value())
+    assert manager.official() == value
+    secret = manager.secret()
+    again(face, secret)
+    manager.server.stop()
+    context, got = Authority(tmp_path).server_context(), []
+
+    def pretend(connection):
+        connection.settimeout(5)
+        with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as shaken:
+            got.append(shaken.recv(4096))
+
+    with in_place_of(manager.server, pretend):
+        error = refused(face, secret, manager, caplog, value)
+    assert "transport.tls" in str(error.details)
+    assert not any(got)
+    with pytest.raises(botsec.SecretAccessError):
+        secret.reveal()
 
 
 def test_a_call_waits_for_a_slow_manager_no_longer_than_it_may(face, manager, api, caplog):
