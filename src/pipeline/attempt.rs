@@ -38,6 +38,8 @@ pub(super) struct Road<'a> {
     pub(super) auth: &'a [Auth],
     pub(super) options: &'a Options,
     pub(super) outside: Option<&'a dyn Outside>,
+    /// How many of its secrets may change.
+    pub(super) moving: usize,
     /// What stands before the first hop's origin.
     pub(super) gate: &'a Arc<Gate>,
     /// How the call asks for its turn there.
@@ -88,7 +90,10 @@ impl Road<'_> {
         let (mut permitted, mut permit) = (first, permit);
         loop {
             trace.attempts += 1;
-            let used = self.keep_up(&mut permitted, attached.take(), permit.at())?;
+            let used = match attached.take() {
+                used if self.is_current(used.as_ref(), permit.at(), trace) => used,
+                used => Box::pin(self.keep_up(&mut permitted, used)).await?,
+            };
             let host = permitted.origin().clone();
             let result = match self.exchange(permitted, &mut permit, trace).await {
                 Ok(answer) => self.read(answer, trace.attempts, used.is_some() && !trace.renewed).await,
@@ -139,6 +144,7 @@ impl Road<'_> {
         trace: &mut Trace,
     ) -> Result<(Box<PermittedRequest>, Permit), Error> {
         queue::nap(wait).await;
+        self.ready().await?;
         let permitted = Box::new(self.permit()?);
         self.gate.judge()?;
         let permit = queue::acquire(&self.gate.front, self.ask, self.longest_wait(), &mut trace.queued).await?;
@@ -218,7 +224,8 @@ impl Road<'_> {
             }
             let target = self.target(&uri, reply.status, location.as_bytes(), hop.as_ref()).map_err(refused)?;
             Box::pin(reply.body.drain(&self.limits())).await;
-            let next = self.setup.policy.follow(self.request, &target, self.auth, &self.setup.defaults, now);
+            self.ready().await.map_err(refused)?;
+            let next = self.setup.policy.follow(self.request, &target, self.auth, &self.setup.defaults, clock::now());
             *permitted = next.map_err(refused)?;
             trace.redirects += 1;
             trace.host = Some(permitted.origin().clone());
@@ -276,6 +283,7 @@ impl Road<'_> {
 
     /// Signs the finished request with a stamp of its own, in the order of `auth`.
     async fn sign(&self, permitted: &mut PermittedRequest, hop: Option<&Hop>) -> Result<(), Error> {
+        self.ready().await?;
         for auth in self.auth {
             match auth {
                 Auth::Signer(signer) => self.setup.policy.sign(permitted, signer, hop, &stamp()?)?,

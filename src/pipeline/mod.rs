@@ -153,13 +153,13 @@ async fn walk(
         None => setup.auth.as_slice(),
     };
     let mut now = trace.started;
-    let attached = match renew::serve(&request, auth, now) {
-        Some(attached) => attached,
+    let moving = match renew::serve(&request, auth, now) {
+        Some(moving) => moving,
         None => {
             let longest = options.timeout.unwrap_or(setup.times.total);
             Box::pin(read_secrets(setup, &request, auth, outside.as_deref(), longest)).await?;
             now = clock::now();
-            renew::in_use(auth, now)
+            renew::serve(&request, auth, now).unwrap_or_default()
         }
     };
     // Judged before it queues: what is not allowed shall not wait.
@@ -186,12 +186,13 @@ async fn walk(
         auth,
         options: &options,
         outside: outside.as_deref(),
+        moving: moving.count,
         gate: &gate,
         ask: &ask,
         begun,
         deadline: begun + options.timeout.unwrap_or(setup.times.total),
     };
-    let result = road.attempts(permitted, attached, permit, trace).await;
+    let result = road.attempts(permitted, moving.used, permit, trace).await;
     let ended = clock::now();
     (trace.circuit, trace.ended) = (circuit(ended), Some(ended));
     result

@@ -26,22 +26,33 @@ pub(super) struct InUse<'a> {
     used: Use,
 }
 
-/// The first secret of these proofs that may change, and the value that goes out; `None` when a secret of the call has no
-/// value that serves. Readings that are due begin in the background.
-pub(super) fn serve<'a>(request: &ValidRequest, auth: &'a [Auth], now: Instant) -> Option<Option<InUse<'a>>> {
-    let mut first = None;
+/// The secrets of a call that may change.
+#[derive(Default)]
+pub(super) struct Moving<'a> {
+    /// How many they are.
+    pub(super) count: usize,
+    /// The first of the proofs', and the value that goes out.
+    pub(super) used: Option<InUse<'a>>,
+}
+
+/// The secrets of a call that may change; `None` when one of them has no value that serves. Readings that are due begin in the
+/// background.
+pub(super) fn serve<'a>(request: &ValidRequest, auth: &'a [Auth], now: Instant) -> Option<Moving<'a>> {
+    let mut found = Moving::default();
     let mut all = true;
     // Each of them is asked, so that their readings begin together.
     for secret in auth.iter().flat_map(Auth::secrets).filter(|secret| secret.is_moving()) {
+        found.count += 1;
         match secret.serves(now) {
-            Some(used) => drop(first.get_or_insert(InUse { secret, used })),
+            Some(used) => drop(found.used.get_or_insert(InUse { secret, used })),
             None => all = false,
         }
     }
     for secret in request.secrets().filter(|secret| secret.is_moving()) {
+        found.count += 1;
         all &= secret.serves(now).is_some();
     }
-    all.then_some(first)
+    all.then_some(found)
 }
 
 /// Whether an error says that a secret has no value.
@@ -92,29 +103,50 @@ pub(super) enum Retry {
 }
 
 impl Road<'_> {
-    /// Attaches the value of now where the one that was attached before a wait in line is no longer in use; which one that is.
+    /// Has the secrets read that a wait has made too old to be used.
+    ///
+    /// # Errors
+    /// As [`ready`].
+    pub(super) async fn ready(&self) -> Result<(), Error> {
+        if self.moving == 0 || serve(self.request, self.auth, clock::now()).is_some() {
+            return Ok(());
+        }
+        let left = self.deadline.saturating_duration_since(clock::now());
+        Box::pin(ready(self.request, self.auth, self.outside, left)).await
+    }
+
+    /// Whether what was attached before a turn came certainly is what is to be sent.
+    pub(super) fn is_current(&self, attached: Option<&InUse<'_>>, granted: Instant, trace: &Trace) -> bool {
+        let same = |InUse { secret, used }: &InUse<'_>| secret.still_uses(used, granted);
+        match attached {
+            _ if self.moving == 0 => true,
+            // With more than one secret every wait counts.
+            Some(used) if same(used) => self.moving == 1 || trace.queued.is_zero(),
+            Some(_) => false,
+            None => trace.attempts == 1 && trace.queued.is_zero(),
+        }
+    }
+
+    /// Attaches the values of now where those that were attached before a wait in line may be old; the first of them.
     ///
     /// What goes out is never older than what this returns, so that a 401 is not taken for one to a newer value.
     ///
     /// # Errors
-    /// As [`Secret::reveal`]: its time may have ended meanwhile.
-    pub(super) fn keep_up<'a>(
+    /// As [`Secret::reveal`]: a time may have ended meanwhile, and its source may be out of reach.
+    pub(super) async fn keep_up<'a>(
         &'a self,
         permitted: &mut PermittedRequest,
         attached: Option<InUse<'a>>,
-        granted: Instant,
     ) -> Result<Option<InUse<'a>>, Error> {
-        if attached.as_ref().is_some_and(|InUse { secret, used }| secret.still_uses(used, granted)) {
-            return Ok(attached);
-        }
-        let now = in_use(self.auth, granted);
+        self.ready().await?;
+        let at = clock::now();
+        let now = in_use(self.auth, at);
         let same = match (&attached, &now) {
             (Some(before), Some(now)) => Arc::ptr_eq(before.used.version(), now.used.version()),
-            (None, None) => true,
             _ => false,
         };
-        if !same {
-            *permitted = self.permit()?;
+        if !same || self.moving > 1 {
+            self.setup.policy.permit_again(permitted, self.request, self.auth, &self.setup.defaults, at)?;
         }
         Ok(now)
     }

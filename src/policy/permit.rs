@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
-use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::query::{query_pairs, write_query};
@@ -12,7 +11,7 @@ use crate::error::{Code, Error};
 use crate::secret::Secret;
 use crate::sign::Auth;
 use crate::url::{Origin, SafeUrl};
-use crate::validate::{Body, Payload, Place, ValidRequest, header};
+use crate::validate::{Feed, Payload, Place, ValidRequest, header};
 
 /// A request that may be sent: to this origin, on this route, with these secrets.
 #[derive(Debug)]
@@ -112,6 +111,38 @@ impl Policy {
         defaults: &HeaderMap,
         now: Instant,
     ) -> Result<PermittedRequest, Error> {
+        self.permit_with(request, auth, defaults, now, None)
+    }
+
+    /// Judges a request's first hop once more, after a wait, and attaches its secrets as they are `now`. A body that can be sent
+    /// once goes over from what was permitted before the wait.
+    ///
+    /// # Errors
+    /// As [`Policy::permit`].
+    pub fn permit_again(
+        &self,
+        before: &mut PermittedRequest,
+        request: &ValidRequest,
+        auth: &[Auth],
+        defaults: &HeaderMap,
+        now: Instant,
+    ) -> Result<(), Error> {
+        let feed = match std::mem::replace(&mut before.payload, Payload::Empty) {
+            Payload::Feed(feed) => Some(feed),
+            _ => None,
+        };
+        *before = self.permit_with(request, auth, defaults, now, feed)?;
+        Ok(())
+    }
+
+    fn permit_with(
+        &self,
+        request: &ValidRequest,
+        auth: &[Auth],
+        defaults: &HeaderMap,
+        now: Instant,
+        feed: Option<Feed>,
+    ) -> Result<PermittedRequest, Error> {
         let (origin, base, path) = self.locate(request)?;
         self.judge_origin(origin)?;
         let own_query = self.own_query(request);
@@ -141,7 +172,7 @@ impl Policy {
         let mut headers = copy(defaults, request.headers().len() + request.hidden_headers().len() + bound.len());
         replace(&mut headers, request.headers());
         attach(&mut headers, request, &bound, now)?;
-        let payload = payload(request.body(), request.method(), &mut headers, now)?;
+        let payload = fields::payload(request.body(), feed, request.method(), &mut headers, now)?;
         let uri = uri(origin, target)?;
         Ok(PermittedRequest { method: request.method().clone(), origin: origin.clone(), uri, headers, payload })
     }
@@ -187,7 +218,7 @@ impl Policy {
                 bound.iter().filter_map(|a| a.query()).filter(|(key, _)| !pairs.iter().any(|(known, _)| known == key));
             write_query(&mut target, query, None, missing, now)?;
             if hop.with_body {
-                payload(request.body(), &hop.method, &mut headers, now)?
+                fields::payload(request.body(), None, &hop.method, &mut headers, now)?
             } else {
                 fields::drop_content(&mut headers);
                 Payload::Empty
@@ -347,22 +378,6 @@ fn attach(headers: &mut HeaderMap, request: &ValidRequest, auth: &[&Auth], now: 
         }
     }
     Ok(())
-}
-
-fn payload(body: &Body, method: &Method, headers: &mut HeaderMap, now: Instant) -> Result<Payload, Error> {
-    let payload = match body {
-        Body::Empty => Payload::Empty,
-        Body::Text(text) => Payload::Bytes(text.reveal_at(now)?),
-        Body::Feed(slot) => Payload::Feed(slot.take().ok_or_else(|| {
-            Error::new(Code::InputBody)
-                .with("reason", "the body is an iterator that was sent already and cannot be repeated")
-        })?),
-    };
-    // RFC 9110 §8.6: methods that usually carry a body say so even when it is empty.
-    if matches!(payload, Payload::Empty) && matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-    }
-    Ok(payload)
 }
 
 fn uri(origin: &Origin, target: Vec<u8>) -> Result<Uri, Error> {
