@@ -7,6 +7,7 @@ use std::sync::Arc;
 use http::header::{ACCEPT, ACCEPT_ENCODING, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::clock;
 use crate::error::{Code, Error};
 use crate::fork::Lock;
 use crate::pipeline::{Setup, ThrottleSetup, Times};
@@ -174,7 +175,8 @@ impl Options {
         }
         // A header that cannot be sent shall fail at the start, not at the first call.
         let mut known = self.auth.iter().filter(|auth| auth.secret().is_none_or(|secret| !secret.is_moving()));
-        known.try_for_each(|auth| auth.header_value().map(drop))
+        let now = clock::now();
+        known.try_for_each(|auth| auth.header_value(now).map(drop))
     }
 
     fn defaults(&self) -> Result<HeaderMap, Error> {

@@ -38,6 +38,8 @@ pub(super) struct Road<'a> {
     pub(super) auth: &'a [Auth],
     pub(super) options: &'a Options,
     pub(super) outside: Option<&'a dyn Outside>,
+    /// How many of its secrets may change.
+    pub(super) moving: usize,
     /// What stands before the first hop's origin.
     pub(super) gate: &'a Arc<Gate>,
     /// How the call asks for its turn there.
@@ -60,7 +62,7 @@ pub(super) struct Answer {
 
 impl Road<'_> {
     pub(super) fn permit(&self) -> Result<PermittedRequest, Error> {
-        self.setup.policy.permit(self.request, self.auth, &self.setup.defaults)
+        self.setup.policy.permit(self.request, self.auth, &self.setup.defaults, clock::now())
     }
 
     /// The longest wait for another turn: what is left of the call, too.
@@ -81,14 +83,17 @@ impl Road<'_> {
     pub(super) async fn attempts(
         &self,
         first: Box<PermittedRequest>,
-        mut attached: Option<InUse>,
+        mut attached: Option<InUse<'_>>,
         permit: Permit,
         trace: &mut Trace,
     ) -> Result<Box<Response>, Failure> {
         let (mut permitted, mut permit) = (first, permit);
         loop {
             trace.attempts += 1;
-            let used = self.keep_up(&mut permitted, attached.take())?;
+            let used = match attached.take() {
+                used if self.is_current(used.as_ref(), permit.at(), trace) => used,
+                used => Box::pin(self.keep_up(&mut permitted, used)).await?,
+            };
             let host = permitted.origin().clone();
             let result = match self.exchange(permitted, &mut permit, trace).await {
                 Ok(answer) => self.read(answer, trace.attempts, used.is_some() && !trace.renewed).await,
@@ -139,6 +144,7 @@ impl Road<'_> {
         trace: &mut Trace,
     ) -> Result<(Box<PermittedRequest>, Permit), Error> {
         queue::nap(wait).await;
+        self.ready().await?;
         let permitted = Box::new(self.permit()?);
         self.gate.judge()?;
         let permit = queue::acquire(&self.gate.front, self.ask, self.longest_wait(), &mut trace.queued).await?;
@@ -218,7 +224,8 @@ impl Road<'_> {
             }
             let target = self.target(&uri, reply.status, location.as_bytes(), hop.as_ref()).map_err(refused)?;
             Box::pin(reply.body.drain(&self.limits())).await;
-            let next = self.setup.policy.follow(self.request, &target, self.auth, &self.setup.defaults);
+            self.ready().await.map_err(refused)?;
+            let next = self.setup.policy.follow(self.request, &target, self.auth, &self.setup.defaults, clock::now());
             *permitted = next.map_err(refused)?;
             trace.redirects += 1;
             trace.host = Some(permitted.origin().clone());
@@ -267,7 +274,7 @@ impl Road<'_> {
     async fn repeat(&self, hop: Option<&Hop>) -> Result<Reply, Trouble> {
         let again = match hop {
             None => self.permit(),
-            Some(hop) => self.setup.policy.follow(self.request, hop, self.auth, &self.setup.defaults),
+            Some(hop) => self.setup.policy.follow(self.request, hop, self.auth, &self.setup.defaults, clock::now()),
         };
         let mut again = again.map_err(refused)?;
         self.sign(&mut again, hop).await.map_err(refused)?;
@@ -276,6 +283,7 @@ impl Road<'_> {
 
     /// Signs the finished request with a stamp of its own, in the order of `auth`.
     async fn sign(&self, permitted: &mut PermittedRequest, hop: Option<&Hop>) -> Result<(), Error> {
+        self.ready().await?;
         for auth in self.auth {
             match auth {
                 Auth::Signer(signer) => self.setup.policy.sign(permitted, signer, hop, &stamp()?)?,

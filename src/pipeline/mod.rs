@@ -152,13 +152,18 @@ async fn walk(
         }
         None => setup.auth.as_slice(),
     };
-    if !renew::serve(&request, auth) {
-        let longest = options.timeout.unwrap_or(setup.times.total);
-        Box::pin(read_secrets(setup, &request, auth, outside.as_deref(), longest)).await?;
-    }
+    let mut now = trace.started;
+    let moving = match renew::serve(&request, auth, now) {
+        Some(moving) => moving,
+        None => {
+            let longest = options.timeout.unwrap_or(setup.times.total);
+            Box::pin(read_secrets(setup, &request, auth, outside.as_deref(), longest)).await?;
+            now = clock::now();
+            renew::serve(&request, auth, now).unwrap_or_default()
+        }
+    };
     // Judged before it queues: what is not allowed shall not wait.
-    let attached = renew::in_use(auth);
-    let permitted = Box::new(setup.policy.permit(&request, auth, &setup.defaults)?);
+    let permitted = Box::new(setup.policy.permit(&request, auth, &setup.defaults, now)?);
     trace.host = Some(permitted.origin().clone());
     let gate = setup.gate(permitted.origin()).of(&permitted);
     let lane = gate.lane(&request, &permitted);
@@ -181,12 +186,13 @@ async fn walk(
         auth,
         options: &options,
         outside: outside.as_deref(),
+        moving: moving.count,
         gate: &gate,
         ask: &ask,
         begun,
         deadline: begun + options.timeout.unwrap_or(setup.times.total),
     };
-    let result = road.attempts(permitted, attached, permit, trace).await;
+    let result = road.attempts(permitted, moving.used, permit, trace).await;
     let ended = clock::now();
     (trace.circuit, trace.ended) = (circuit(ended), Some(ended));
     result
@@ -200,7 +206,7 @@ async fn read_secrets(
     outside: Option<&dyn Outside>,
     longest: Duration,
 ) -> Result<(), Error> {
-    match setup.policy.permit(request, auth, &setup.defaults) {
+    match setup.policy.permit(request, auth, &setup.defaults, clock::now()) {
         Err(error) if !renew::lacks_value(&error) => Err(error),
         _ => renew::ready(request, auth, outside, longest).await,
     }

@@ -12,7 +12,7 @@
 //!
 //! ```
 //! # fn f(p: &botsec::policy::Policy, r: &botsec::validate::ValidRequest) -> Result<(), botsec::error::Error> {
-//! let _ = p.permit(r, &[], &http::HeaderMap::new())?;
+//! let _ = p.permit(r, &[], &http::HeaderMap::new(), std::time::Instant::now())?;
 //! # Ok(()) }
 //! ```
 

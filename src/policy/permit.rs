@@ -1,8 +1,8 @@
 //! The way to a permitted request: origin, address and route are judged, then secrets are attached to their own hosts.
 
 use std::borrow::Cow;
+use std::time::Instant;
 
-use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::query::{query_pairs, write_query};
@@ -11,7 +11,7 @@ use crate::error::{Code, Error};
 use crate::secret::Secret;
 use crate::sign::Auth;
 use crate::url::{Origin, SafeUrl};
-use crate::validate::{Body, Payload, Place, ValidRequest, header};
+use crate::validate::{Feed, Payload, Place, ValidRequest, header};
 
 /// A request that may be sent: to this origin, on this route, with these secrets.
 #[derive(Debug)]
@@ -100,7 +100,7 @@ impl PermittedRequest {
 }
 
 impl Policy {
-    /// Judges a request's first hop and attaches `auth` and its secret leaves.
+    /// Judges a request's first hop and attaches `auth` and its secret leaves, as they are `now`.
     ///
     /// # Errors
     /// `PolicyError` of the part that is not allowed. Nothing was sent.
@@ -109,6 +109,39 @@ impl Policy {
         request: &ValidRequest,
         auth: &[Auth],
         defaults: &HeaderMap,
+        now: Instant,
+    ) -> Result<PermittedRequest, Error> {
+        self.permit_with(request, auth, defaults, now, None)
+    }
+
+    /// Judges a request's first hop once more, after a wait, and attaches its secrets as they are `now`. A body that can be sent
+    /// once goes over from what was permitted before the wait.
+    ///
+    /// # Errors
+    /// As [`Policy::permit`].
+    pub fn permit_again(
+        &self,
+        before: &mut PermittedRequest,
+        request: &ValidRequest,
+        auth: &[Auth],
+        defaults: &HeaderMap,
+        now: Instant,
+    ) -> Result<(), Error> {
+        let feed = match std::mem::replace(&mut before.payload, Payload::Empty) {
+            Payload::Feed(feed) => Some(feed),
+            _ => None,
+        };
+        *before = self.permit_with(request, auth, defaults, now, feed)?;
+        Ok(())
+    }
+
+    fn permit_with(
+        &self,
+        request: &ValidRequest,
+        auth: &[Auth],
+        defaults: &HeaderMap,
+        now: Instant,
+        feed: Option<Feed>,
     ) -> Result<PermittedRequest, Error> {
         let (origin, base, path) = self.locate(request)?;
         self.judge_origin(origin)?;
@@ -125,8 +158,8 @@ impl Policy {
         let mut target = Vec::with_capacity(64);
         target.extend_from_slice(base.trim_end_matches('/').as_bytes());
         for auth in &bound {
-            if let Some(prefix) = auth.prefix()? {
-                target.extend_from_slice(&prefix.reveal()?);
+            if let Some(prefix) = auth.prefix(now)? {
+                target.extend_from_slice(&prefix.reveal_at(now)?);
             }
         }
         target.extend_from_slice(path.as_bytes());
@@ -134,12 +167,12 @@ impl Policy {
             target.push(b'/');
         }
         let added = bound.iter().filter_map(|auth| auth.query());
-        write_query(&mut target, own_query, request.query(), added)?;
+        write_query(&mut target, own_query, request.query(), added, now)?;
 
         let mut headers = copy(defaults, request.headers().len() + request.hidden_headers().len() + bound.len());
         replace(&mut headers, request.headers());
-        attach(&mut headers, request, &bound)?;
-        let payload = payload(request.body(), request.method(), &mut headers)?;
+        attach(&mut headers, request, &bound, now)?;
+        let payload = fields::payload(request.body(), feed, request.method(), &mut headers, now)?;
         let uri = uri(origin, target)?;
         Ok(PermittedRequest { method: request.method().clone(), origin: origin.clone(), uri, headers, payload })
     }
@@ -155,6 +188,7 @@ impl Policy {
         hop: &Hop,
         auth: &[Auth],
         defaults: &HeaderMap,
+        now: Instant,
     ) -> Result<PermittedRequest, Error> {
         let origin = hop.url.origin();
         let refused = |error: Error| {
@@ -168,7 +202,7 @@ impl Policy {
         };
         self.judge_origin(origin).map_err(refused)?;
         let (path, query) = hop.url.path_and_query();
-        let below = self.below(origin, path, auth)?;
+        let below = self.below(origin, path, auth, now)?;
         let pairs = query.map(query_pairs).unwrap_or_default();
         self.judge_route(hop.method.as_str(), origin, below.as_deref(), &pairs).map_err(refused)?;
 
@@ -178,19 +212,19 @@ impl Policy {
             replace(&mut headers, request.headers());
             let bound: Vec<&Auth> = auth.iter().filter(|auth| self.is_bound(auth, origin)).collect();
             bounds::judge(request, &bound, &hop.method, below.as_deref())?;
-            attach(&mut headers, request, &bound)?;
+            attach(&mut headers, request, &bound, now)?;
             // What the server put into Location stands; a query secret is added unless it is there already.
             let missing =
                 bound.iter().filter_map(|a| a.query()).filter(|(key, _)| !pairs.iter().any(|(known, _)| known == key));
-            write_query(&mut target, query, None, missing)?;
+            write_query(&mut target, query, None, missing, now)?;
             if hop.with_body {
-                payload(request.body(), &hop.method, &mut headers)?
+                fields::payload(request.body(), None, &hop.method, &mut headers, now)?
             } else {
                 fields::drop_content(&mut headers);
                 Payload::Empty
             }
         } else {
-            write_query(&mut target, query, None, std::iter::empty())?;
+            write_query(&mut target, query, None, std::iter::empty(), now)?;
             fields::keep_harmless(&mut headers);
             Payload::Empty
         };
@@ -235,7 +269,13 @@ impl Policy {
     }
 
     /// A redirect target's path as the allow list sees it: without base path and path token.
-    fn below<'a>(&self, origin: &Origin, path: &'a str, auth: &[Auth]) -> Result<Option<Cow<'a, str>>, Error> {
+    fn below<'a>(
+        &self,
+        origin: &Origin,
+        path: &'a str,
+        auth: &[Auth],
+        now: Instant,
+    ) -> Result<Option<Cow<'a, str>>, Error> {
         let Scope::Base(base) = &self.scope else { return Ok(Some(path.into())) };
         if base.origin() != origin {
             return Ok(Some(path.into()));
@@ -244,8 +284,8 @@ impl Policy {
         let after = |rest: &'a str, head: &str| rest.strip_prefix(head).filter(|rest| rest.starts_with('/'));
         let mut rest = after(path, base.path_and_query().0.trim_end_matches('/'));
         for auth in auth {
-            let Some(prefix) = auth.prefix()? else { continue };
-            let prefix = prefix.reveal()?;
+            let Some(prefix) = auth.prefix(now)? else { continue };
+            let prefix = prefix.reveal_at(now)?;
             let prefix = std::str::from_utf8(&prefix).ok();
             rest = rest.zip(prefix).and_then(|(rest, prefix)| after(rest, prefix));
         }
@@ -314,15 +354,15 @@ fn replace(headers: &mut HeaderMap, own: &HeaderMap) {
     }
 }
 
-fn attach(headers: &mut HeaderMap, request: &ValidRequest, auth: &[&Auth]) -> Result<(), Error> {
+fn attach(headers: &mut HeaderMap, request: &ValidRequest, auth: &[&Auth], now: Instant) -> Result<(), Error> {
     let hidden = request.hidden_headers();
     for auth in auth {
-        if let Some((name, value)) = auth.header_value()? {
+        if let Some((name, value)) = auth.header_value(now)? {
             headers.insert(name, value);
         }
     }
     for (index, (name, text)) in hidden.iter().enumerate() {
-        let value = HeaderValue::from_maybe_shared(text.reveal()?).ok().filter(|value| value.to_str().is_ok());
+        let value = HeaderValue::from_maybe_shared(text.reveal_at(now)?).ok().filter(|value| value.to_str().is_ok());
         let Some(mut value) = value else {
             let name = text.secrets().next().map_or("", Secret::name);
             return Err(Error::new(Code::SecretAccess)
@@ -338,22 +378,6 @@ fn attach(headers: &mut HeaderMap, request: &ValidRequest, auth: &[&Auth]) -> Re
         }
     }
     Ok(())
-}
-
-fn payload(body: &Body, method: &Method, headers: &mut HeaderMap) -> Result<Payload, Error> {
-    let payload = match body {
-        Body::Empty => Payload::Empty,
-        Body::Text(text) => Payload::Bytes(text.reveal()?),
-        Body::Feed(slot) => Payload::Feed(slot.take().ok_or_else(|| {
-            Error::new(Code::InputBody)
-                .with("reason", "the body is an iterator that was sent already and cannot be repeated")
-        })?),
-    };
-    // RFC 9110 §8.6: methods that usually carry a body say so even when it is empty.
-    if matches!(payload, Payload::Empty) && matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-    }
-    Ok(payload)
 }
 
 fn uri(origin: &Origin, target: Vec<u8>) -> Result<Uri, Error> {

@@ -1,5 +1,7 @@
 //! The query of a request: the URL's own part, the parameters, and what proofs add.
 
+use std::time::Instant;
+
 use super::route::Pair;
 use crate::error::Error;
 use crate::secret::Text;
@@ -10,6 +12,7 @@ pub(super) fn write_query<'a>(
     own: Option<&str>,
     params: Option<&Text>,
     added: impl Iterator<Item = (&'a str, Text)>,
+    now: Instant,
 ) -> Result<(), Error> {
     let mut mark = b'?';
     let mut write = |key: Option<&str>, value: &[u8]| {
@@ -24,10 +27,10 @@ pub(super) fn write_query<'a>(
         write(None, own.as_bytes());
     }
     if let Some(params) = params {
-        write(None, &params.reveal()?);
+        write(None, &params.reveal_at(now)?);
     }
     for (key, value) in added {
-        write(Some(key), &value.reveal()?);
+        write(Some(key), &value.reveal_at(now)?);
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use http::{HeaderMap, Method};
 
 use super::*;
+use crate::clock;
 use crate::validate::{Body, Request, Target, ValidRequest};
 
 type Names = HashMap<String, Vec<IpAddr>>;
@@ -21,7 +22,7 @@ fn judge(policy: &Policy, url: &str, dns: &Names) -> Result<(), Error> {
         content_type: None,
         idempotency_key: None,
     };
-    let permitted = policy.permit(&ValidRequest::parse(request)?, &[], &HeaderMap::new())?;
+    let permitted = policy.permit(&ValidRequest::parse(request)?, &[], &HeaderMap::new(), clock::now())?;
     let host = permitted.origin().host_text().into_owned();
     let ips = dns.get(&host).cloned().unwrap_or_default();
     policy.networks().judge_all(&host, &ips).map_err(|_| Error::new(Code::PolicyAddressBlocked))

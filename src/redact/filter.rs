@@ -64,12 +64,13 @@ impl Filter {
     /// Adds one form of a secret, cut into windows that cover it when it is long.
     pub(super) fn add(&mut self, form: &[u8]) {
         self.spaced |= form.contains(&b' ');
-        for window in form.chunks_exact(MAX_LENGTH) {
-            self.add_pattern(window);
-        }
-        if !form.len().is_multiple_of(MAX_LENGTH) {
-            self.add_pattern(form.last_chunk::<MAX_LENGTH>().map_or(form, |end| end));
-        }
+        windows(form).for_each(|window| self.add_pattern(window));
+    }
+
+    /// Whether all of these were added.
+    pub(super) fn knows(&self, forms: &[impl AsRef<[u8]>]) -> bool {
+        let mut windows = forms.iter().flat_map(|form| windows(form.as_ref()));
+        windows.all(|window| self.patterns.contains(&self.hash(window)))
     }
 
     /// Everything that is held about secrets, for the test that no part of one is.
@@ -127,6 +128,13 @@ impl Filter {
             found(open);
         }
     }
+}
+
+/// A form as patterns: whole, or in parts that cover it.
+fn windows(form: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let rest = !form.len().is_multiple_of(MAX_LENGTH);
+    let end = rest.then(|| form.last_chunk::<MAX_LENGTH>().map_or(form, |end| end));
+    form.chunks_exact(MAX_LENGTH).chain(end)
 }
 
 impl Bank {

@@ -17,7 +17,7 @@ mod shapes;
 mod views;
 
 pub use excerpt::scrub_bytes_excerpt;
-pub use registry::{register, register_pair, register_url, scrub};
+pub use registry::{register, register_pair, register_url, register_version, scrub};
 pub use route::{RouteTable, query_keys, route_label};
 pub use shapes::{is_sensitive_header, looks_like_token};
 

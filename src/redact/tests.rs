@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::filter::Filter;
 use super::*;
+use crate::secret::Version;
 
 /// A value made at run time, so that no scanner takes this file for a leak.
 fn value(seed: u64, length: usize, alphabet: &[u8]) -> String {
@@ -128,7 +129,7 @@ fn base64_of_a_text_around_the_secret_is_masked() {
 fn a_pair_is_masked_as_basic_sends_it() {
     let secret = value(30, 6, PLAIN);
     assert!(!register(&secret));
-    assert!(register_pair("bot-user", &secret));
+    assert!(register_pair("bot-user", &version(&secret)));
     let sent = STANDARD.encode(format!("bot-user:{secret}"));
     assert!(scrub(&format!("Authorization: Basic {sent}")).starts_with(&format!("Authorization: Basic {MASK}")));
 }
@@ -141,6 +142,35 @@ fn lines_of_a_long_value_are_masked_one_by_one() {
         assert_eq!(scrub(&format!("> {line}")), format!("> {MASK}"));
     }
     assert_eq!(scrub("-----BEGIN KEY-----"), "-----BEGIN KEY-----");
+}
+
+fn version(value: &str) -> Version {
+    Version::new(value.to_owned().into(), None, "f".into())
+}
+
+#[test]
+fn whoever_rotates_keys_for_years_fills_nothing() {
+    let (ours, always) = (version(&value(500, 40, PLAIN)), value(501, 40, PLAIN));
+    // Of a length that base64 leaves no rest of.
+    let password = version(&value(502, 25, PLAIN));
+    assert!(register_version(&ours) && register(&always) && register_pair("rotator", &password));
+    let sent = STANDARD.encode(format!("rotator:{}", &*password));
+    let long = |seed: u64| version(&value(10_000 + seed, 20_000, PLAIN));
+    let mut first = None;
+    // More than there is room for.
+    for seed in 0..60 {
+        let new = long(seed);
+        assert!(register_version(&new), "{seed}");
+        first.get_or_insert_with(|| new.to_owned());
+        // The one before has no holder any more, and is masked nevertheless.
+        if seed % 6 == 5 {
+            assert_eq!((scrub(&new), scrub(&long(seed - 1))), (MASK.into(), MASK.into()), "{seed}");
+        }
+    }
+    // What is in use or without a holder is known however many have come since.
+    assert_eq!(scrub(&format!("{} {always} {sent}", &*ours)), format!("{MASK} {MASK} {MASK}"));
+    // And what was over long ago takes no room any more.
+    assert_ne!(scrub(&first.unwrap()), MASK);
 }
 
 #[test]

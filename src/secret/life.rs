@@ -40,6 +40,33 @@ pub struct Fault {
     pub passing: bool,
 }
 
+/// A value that a call uses, and how long it may without another look.
+#[derive(Debug)]
+pub struct Use {
+    version: Arc<Version>,
+    ends: Option<Instant>,
+}
+
+impl Use {
+    pub(super) fn new(version: Arc<Version>, ends: Option<Instant>) -> Self {
+        Self { version, ends }
+    }
+
+    /// The value.
+    pub fn version(&self) -> &Arc<Version> {
+        &self.version
+    }
+
+    /// Where the value is in memory: nothing else is there while somebody uses it.
+    pub(super) fn place(&self) -> usize {
+        Arc::as_ptr(&self.version).addr()
+    }
+
+    pub(super) fn lasts(&self, now: Instant) -> bool {
+        self.ends.is_some_and(|ends| now < ends)
+    }
+}
+
 /// What whoever needs the secret does.
 #[derive(Debug)]
 pub(super) enum Look {
@@ -59,6 +86,27 @@ const LAST_RETRY: Duration = Duration::from_secs(30);
 /// Shortest time between two readings that a refused request asks for: a revoked key must not become a flood.
 const FORCED: Duration = Duration::from_secs(5);
 
+/// What is known of the value before the current one, which a source may keep.
+#[derive(Debug)]
+enum Before {
+    /// Nobody asked.
+    Unknown,
+    /// Somebody asks.
+    Asked,
+    /// What was found, and when.
+    Known(Instant, Option<Arc<Version>>),
+}
+
+/// What whoever wants the value before the current one does.
+pub(super) enum Earlier {
+    /// Asks for it, and says what came of it.
+    Ask,
+    /// Waits for somebody who asks.
+    Wait,
+    /// Takes this.
+    Take(Option<Arc<Version>>),
+}
+
 /// The state of one secret that changes.
 #[derive(Debug)]
 pub(super) struct Life {
@@ -73,6 +121,7 @@ pub(super) struct Life {
     retry: Option<Instant>,
     last: Option<Error>,
     forced: Option<Instant>,
+    before: Before,
     /// Readings that ended.
     readings: u64,
     reading: bool,
@@ -92,6 +141,7 @@ impl Life {
             retry: None,
             last: None,
             forced: None,
+            before: Before::Unknown,
             readings: 0,
             reading: false,
             waiting: Vec::new(),
@@ -104,6 +154,7 @@ impl Life {
         if self.epoch != epoch {
             self.epoch = epoch;
             self.reading = false;
+            self.before = Before::Unknown;
             mem::forget(mem::take(&mut self.waiting));
         }
     }
@@ -111,6 +162,16 @@ impl Life {
     /// The value, if one may serve now.
     pub(super) fn serving(&self, now: Instant) -> Option<&Arc<Version>> {
         self.value.as_ref().filter(|_| self.ends.is_some_and(|ends| now < ends))
+    }
+
+    /// Where the value is in memory, 0 when there is none.
+    pub(super) fn place(&self) -> usize {
+        self.value.as_ref().map_or(0, |value| Arc::as_ptr(value).addr())
+    }
+
+    /// The value for a call, if one may serve now.
+    pub(super) fn in_use(&self, now: Instant) -> Option<Use> {
+        self.serving(now).map(|version| Use::new(version.clone(), self.ends))
     }
 
     /// Whether this is another value than the last one.
@@ -125,18 +186,28 @@ impl Life {
             // Past its time it is read first, unless the source is known to be out of reach.
             Some(_) if self.failures == 0 && self.fresh.is_some_and(|fresh| fresh <= now) => Look::Load,
             Some(_) => Look::Renew,
-            None if early && !self.reading => Look::Refuse(self.refusal()),
+            None if early && !self.reading => {
+                let unread = || Error::new(Code::SecretAccess).with("reason", "not read yet");
+                Look::Refuse(self.refusal().unwrap_or_else(unread))
+            }
             None => Look::Load,
         }
     }
 
-    fn refusal(&self) -> Error {
-        match &self.last {
-            Some(error) if self.value.is_some() => Error::new(Code::SecretStale)
-                .with("reason", error.code().as_str())
-                .hint("its source was out of reach for longer than `max_stale`"),
-            Some(error) => error.copy(),
-            None => Error::new(Code::SecretAccess).with("reason", "not read yet"),
+    /// Why no value serves; `None` when it was never read.
+    pub(super) fn refusal(&self) -> Option<Error> {
+        let stale = || Error::new(Code::SecretStale);
+        match (&self.last, &self.value) {
+            (Some(error), Some(_)) => Some(
+                stale()
+                    .with("reason", error.code().as_str())
+                    .hint("its source was out of reach for longer than `max_stale`"),
+            ),
+            (Some(error), None) => Some(error.copy()),
+            (None, Some(_)) => Some(
+                stale().with("reason", "its time is over").hint("call its load(): it was not read again meanwhile"),
+            ),
+            (None, None) => None,
         }
     }
 
@@ -153,6 +224,31 @@ impl Life {
         }
         self.forced = Some(now);
         Some(self.begin())
+    }
+
+    /// The value before the current one: asked for as rarely as refused values are read again, by one for all.
+    pub(super) fn earlier(&mut self, now: Instant) -> Earlier {
+        match &self.before {
+            Before::Asked => Earlier::Wait,
+            Before::Known(at, version) if now.saturating_duration_since(*at) < FORCED => Earlier::Take(version.clone()),
+            _ => {
+                self.before = Before::Asked;
+                Earlier::Ask
+            }
+        }
+    }
+
+    /// Takes in what came of asking for it, or that whoever asked went away; whom to wake.
+    pub(super) fn set_earlier(&mut self, found: Option<Option<Arc<Version>>>, now: Instant) -> Vec<Waker> {
+        self.before = found.map_or(Before::Unknown, |version| Before::Known(now, version));
+        mem::take(&mut self.waiting)
+    }
+
+    /// Another value came, or none may be used: what was before is not what was before this one.
+    fn forget_earlier(&mut self) {
+        if matches!(self.before, Before::Known(..)) {
+            self.before = Before::Unknown;
+        }
     }
 
     pub(super) fn is_reading(&self) -> bool {
@@ -189,12 +285,14 @@ impl Life {
                     news = old
                         .map(|old| Happened::Rotated { old: old.shown().to_owned(), new: version.shown().to_owned() });
                     self.value = Some(Arc::new(version));
+                    self.forget_earlier();
                 }
             }
             Err(Fault { error, passing }) => {
                 news = Some(Happened::Failed { code: error.code().as_str(), serves: passing && self.value.is_some() });
                 if !passing {
                     self.value = None;
+                    self.forget_earlier();
                 }
                 self.failures = self.failures.saturating_add(1);
                 let wait = FIRST_RETRY.saturating_mul(1 << self.failures.min(8).saturating_sub(1)).min(LAST_RETRY);
@@ -236,113 +334,5 @@ impl Life {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
-mod tests {
-    use super::*;
-
-    const TERMS: Terms = Terms { ttl: Duration::from_secs(100), max_stale: Duration::from_secs(50) };
-
-    fn found(value: &str) -> Result<Found, Fault> {
-        let version = Version::new(value.to_owned().into(), Some(format!("v-{value}")), format!("f-{value}"));
-        Ok(Found { version, lifetime: None })
-    }
-
-    fn fault(passing: bool) -> Result<Found, Fault> {
-        Err(Fault { error: Error::new(Code::SecretAccess), passing })
-    }
-
-    fn seconds(count: u64) -> Duration {
-        Duration::from_secs(count)
-    }
-
-    fn loaded(start: Instant) -> Life {
-        let mut life = Life::new(TERMS, 0);
-        assert!(matches!(life.look(start), Look::Load) && life.begin());
-        life.finish(found("a"), start, &mut Dice::fixed(1));
-        life
-    }
-
-    #[test]
-    fn one_reads_and_the_others_wait() {
-        let mut life = Life::new(TERMS, 0);
-        assert!(life.begin());
-        assert!(!life.begin() && !life.begin());
-        let (wakers, _) = life.finish(found("a"), Instant::now(), &mut Dice::fixed(1));
-        assert!(wakers.is_empty() && life.begin());
-    }
-
-    #[test]
-    fn a_value_is_read_again_before_its_time_is_over() {
-        let start = Instant::now();
-        let life = loaded(start);
-        assert!(matches!(life.look(start + seconds(79)), Look::Use));
-        assert!(matches!(life.look(start + seconds(99)), Look::Use | Look::Renew));
-        assert!(matches!(life.look(start + seconds(100)), Look::Load));
-        let next = life.next(start).unwrap();
-        assert!(next >= seconds(80) && next <= seconds(100));
-    }
-
-    #[test]
-    fn an_old_value_serves_while_the_source_is_out_of_reach_and_no_longer_than_allowed() {
-        let start = Instant::now();
-        let mut life = loaded(start);
-        life.finish(fault(true), start + seconds(100), &mut Dice::fixed(1));
-        assert!(matches!(life.look(start + seconds(100)), Look::Use));
-        assert!(matches!(life.look(start + seconds(149)), Look::Renew));
-        life.finish(fault(true), start + seconds(150), &mut Dice::fixed(1));
-        assert!(matches!(life.look(start + seconds(150)), Look::Refuse(error) if error.code() == Code::SecretStale));
-        assert!(matches!(life.look(start + seconds(200)), Look::Load));
-    }
-
-    #[test]
-    fn a_value_with_a_lifetime_does_not_outlive_it() {
-        let start = Instant::now();
-        let mut life = Life::new(TERMS, 0);
-        let version = Version::new("t".to_owned().into(), None, "f".into());
-        life.finish(Ok(Found { version, lifetime: Some(seconds(10)) }), start, &mut Dice::fixed(1));
-        assert!(life.next(start).unwrap() <= seconds(10));
-        life.finish(fault(true), start + seconds(9), &mut Dice::fixed(1));
-        assert!(life.serving(start + seconds(9)).is_some() && life.serving(start + seconds(10)).is_none());
-    }
-
-    #[test]
-    fn a_refusal_ends_a_value_at_once() {
-        let start = Instant::now();
-        let mut life = loaded(start);
-        life.finish(fault(false), start + seconds(1), &mut Dice::fixed(1));
-        assert!(matches!(life.look(start + seconds(1)), Look::Refuse(error) if error.code() == Code::SecretAccess));
-        assert!(matches!(life.look(start + seconds(3)), Look::Load));
-    }
-
-    #[test]
-    fn a_new_value_is_told_once_and_an_equal_one_never() {
-        let start = Instant::now();
-        let mut life = loaded(start);
-        assert_eq!(life.finish(found("a"), start, &mut Dice::fixed(1)).1, None);
-        let told = life.finish(found("b"), start, &mut Dice::fixed(1)).1;
-        assert_eq!(told, Some(Happened::Rotated { old: "v-a".into(), new: "v-b".into() }));
-    }
-
-    #[test]
-    fn refused_requests_do_not_become_a_flood_of_readings() {
-        let start = Instant::now();
-        let mut life = loaded(start);
-        assert_eq!(life.force(start), Some(true));
-        assert_eq!(life.force(start), Some(false));
-        life.finish(found("a"), start, &mut Dice::fixed(1));
-        assert_eq!(life.force(start + seconds(1)), None);
-        assert_eq!(life.force(start + seconds(6)), Some(true));
-    }
-
-    #[test]
-    fn tries_come_less_and_less_often() {
-        let start = Instant::now();
-        let mut life = Life::new(TERMS, 0);
-        let mut waits = Vec::new();
-        for _ in 0..20 {
-            life.finish(fault(true), start, &mut Dice::fixed(1));
-            waits.push(life.next(start).unwrap());
-        }
-        assert!(waits[0] <= seconds(1) && waits[19] <= LAST_RETRY && waits[19] >= LAST_RETRY / 2);
-    }
-}
+#[path = "life_tests.rs"]
+mod tests;

@@ -7,16 +7,17 @@ mod reading;
 mod text;
 mod version;
 
-pub use life::{Fault, Found, Terms};
+pub use life::{Fault, Found, Terms, Use};
 pub use news::{Happened, News};
 pub use reading::Reading;
 pub use text::{Form, Piece, Text};
-pub use version::{SEARCHED_FROM, Version};
+pub use version::{FaintValue, SEARCHED_FROM, Value, Version};
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Weak};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use aws_lc_rs::hmac;
 use secrecy::SecretString;
@@ -25,7 +26,7 @@ use crate::clock;
 use crate::error::{Code, Error};
 use crate::fork::{Lock, epoch};
 use crate::url::Origin;
-use life::{Life, Look};
+use life::Life;
 
 /// A loaded secret, or one that is read when it is first needed. Clones share its values.
 #[derive(Clone)]
@@ -37,6 +38,7 @@ struct Inner {
     held: Held,
 }
 
+#[expect(clippy::large_enum_variant, reason = "secrets are few, and a box would be a step more for each request")]
 enum Held {
     /// One value for as long as the process lives.
     Fixed(Arc<Version>),
@@ -46,6 +48,8 @@ enum Held {
 
 struct Moving {
     life: Lock<Life>,
+    /// Where the value of `life` is in memory, 0 when there is none: for whoever holds one and asks whether it still is the value.
+    current: AtomicUsize,
     renew: Arc<dyn Renew>,
 }
 
@@ -151,7 +155,11 @@ impl Secret {
         bounds: Option<Arc<dyn Bounds>>,
     ) -> Self {
         let life = Lock::new(Life::new(terms, epoch()));
-        Self(Arc::new(Inner { name: name.into(), bounds, held: Held::Moving(Moving { life, renew }) }))
+        Self(Arc::new(Inner {
+            name: name.into(),
+            bounds,
+            held: Held::Moving(Moving { life, current: AtomicUsize::new(0), renew }),
+        }))
     }
 
     /// The same value under bounds.
@@ -246,16 +254,26 @@ impl Secret {
     pub fn reveal(&self) -> Result<Arc<Version>, Error> {
         match &self.0.held {
             Held::Fixed(version) => Ok(version.clone()),
+            Held::Moving(_) => self.reveal_at(clock::now()),
+        }
+    }
+
+    /// The value at a moment that the caller has read from the clock already, which costs more than all the rest of this.
+    ///
+    /// # Errors
+    /// As [`Secret::reveal`].
+    pub fn reveal_at(&self, now: Instant) -> Result<Arc<Version>, Error> {
+        match &self.0.held {
+            Held::Fixed(version) => Ok(version.clone()),
             Held::Moving(moving) => {
                 let life = moving.life.lock();
-                match life.serving(clock::now()) {
+                match life.serving(now) {
                     Some(version) => Ok(version.clone()),
-                    None => Err(match life.look(clock::now()) {
-                        Look::Refuse(error) => error,
-                        _ => Error::new(Code::SecretAccess)
+                    None => Err(life.refusal().unwrap_or_else(|| {
+                        Error::new(Code::SecretAccess)
                             .saying(format!("The secret `{}` was not read yet.", self.0.name))
-                            .hint("call its load(), start the client, or use secret_async()"),
-                    }),
+                            .hint("call its load(), start the client, or use secret_async()")
+                    })),
                 }
             }
         }

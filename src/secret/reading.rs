@@ -2,11 +2,12 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::life::{Fault, Found, Life, Look};
-use super::{Happened, Held, Moving, News, Renewed, Secret, news};
+use super::life::{Earlier, Fault, Found, Life, Look, Use};
+use super::{Happened, Held, Moving, News, Renewed, Secret, Version, news};
 use crate::clock::{self, Dice};
 use crate::error::{Code, Error};
 use crate::fork::epoch;
@@ -15,6 +16,19 @@ use crate::fork::epoch;
 pub struct Reading<'a> {
     secret: &'a Secret,
     before: u64,
+}
+
+/// Somebody who asks for the value before the current one. Others wait until it is dropped.
+struct Asking<'a> {
+    moving: &'a Moving,
+    found: Option<Option<Arc<Version>>>,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        let wakers = self.moving.life.lock().set_earlier(self.found.take(), clock::now());
+        wakers.into_iter().for_each(Waker::wake);
+    }
 }
 
 impl Drop for Reading<'_> {
@@ -75,25 +89,44 @@ impl Secret {
         }
     }
 
-    /// Whether a value serves now; a reading that is due begins in the background.
-    pub fn serves(&self) -> bool {
-        let Held::Moving(moving) = &self.0.held else { return true };
-        let (serves, begins) = {
+    /// The value that serves at this moment, if one does; a reading that is due begins in the background.
+    pub fn serves(&self, now: Instant) -> Option<Use> {
+        let Held::Moving(moving) = &self.0.held else { return self.in_use(now) };
+        let (used, begins) = {
             let mut life = moving.life.lock();
-            match life.look(clock::now()) {
-                Look::Use => (true, false),
-                Look::Renew if moving.renew.is_outside() => (true, false),
+            let begins = match life.look(now) {
+                Look::Use => false,
                 Look::Renew => {
                     life.enter(epoch());
-                    (true, life.begin())
+                    !moving.renew.is_outside() && life.begin()
                 }
-                Look::Load | Look::Refuse(_) => (false, false),
-            }
+                Look::Load | Look::Refuse(_) => return None,
+            };
+            (life.in_use(now), begins)
         };
         if begins {
             self.begin(moving);
         }
-        serves
+        used
+    }
+
+    /// The value that may be used at this moment, if there is one.
+    pub fn in_use(&self, now: Instant) -> Option<Use> {
+        match &self.0.held {
+            Held::Fixed(version) => Some(Use::new(version.clone(), None)),
+            Held::Moving(moving) => moving.life.lock().in_use(now),
+        }
+    }
+
+    /// Whether what a call uses certainly is the value at this moment, too. Takes no lock.
+    pub fn still_uses(&self, used: &Use, now: Instant) -> bool {
+        match &self.0.held {
+            Held::Fixed(_) => true,
+            Held::Moving(moving) => {
+                let same = moving.current.load(Ordering::Acquire) == used.place();
+                same && used.lasts(now)
+            }
+        }
     }
 
     /// Reads it again, whatever its age, since a server refused the value of this fingerprint; whether there is another one now.
@@ -140,11 +173,34 @@ impl Secret {
         Ok(if other { Renewed::Changed } else { Renewed::Same })
     }
 
-    /// The value before the current one, under the same name and bounds; `None` where the source keeps none.
+    /// The value before the current one, under the same name and bounds; `None` where the source keeps none. It is asked for by
+    /// one for all, at most every five seconds.
     pub async fn previous(&self) -> Option<Self> {
         let Held::Moving(moving) = &self.0.held else { return None };
-        let version = moving.renew.previous()?.await?;
-        Some(self.frozen(Arc::new(version)))
+        let earlier = poll_fn(|context| {
+            let mut life = moving.life.lock();
+            life.enter(epoch());
+            let earlier = life.earlier(clock::now());
+            if matches!(earlier, Earlier::Wait) {
+                life.wait(context.waker());
+                return Poll::Pending;
+            }
+            Poll::Ready(earlier)
+        })
+        .await;
+        let version = match earlier {
+            Earlier::Take(version) => version,
+            _ => {
+                let mut asking = Asking { moving, found: None };
+                let version = match moving.renew.previous() {
+                    Some(previous) => previous.await.map(Arc::new),
+                    None => None,
+                };
+                asking.found = Some(version.clone());
+                version
+            }
+        };
+        version.map(|version| self.frozen(version))
     }
 
     /// Reads it now, whatever its age.
@@ -233,6 +289,7 @@ impl Secret {
             let now = clock::now();
             let short = result.as_ref().is_ok_and(|found| found.version.is_short() && life.is_new(&found.version));
             let happened = life.finish(result, now, &mut Dice::roll_new());
+            moving.current.store(life.place(), Ordering::Release);
             (happened, life.next(now), short)
         };
         for happened in happened.into_iter().chain(short.then_some(Happened::Short)) {

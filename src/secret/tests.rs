@@ -94,3 +94,35 @@ fn what_rotates_keeps_its_identity() {
     now(secret.refresh()).unwrap();
     assert_eq!((secret.identity(), secret.shared_tag()), (identity, tag));
 }
+
+#[test]
+fn a_call_learns_without_a_lock_that_its_value_is_no_longer_in_use() {
+    let secret = scripted(vec![Ok("a"), Ok("a"), Ok("b"), Err(false)]);
+    let at = clock::now();
+    assert!(secret.serves(at).is_none() && secret.in_use(at).is_none());
+    now(secret.ready()).unwrap();
+    let used = secret.serves(at).unwrap();
+    assert_eq!((&***used.version(), secret.still_uses(&used, at)), ("a", true));
+    // Until its time is over, also where it is read again and is what it was.
+    assert!(!secret.still_uses(&used, at + Duration::from_secs(201)));
+    now(secret.refresh()).unwrap();
+    assert!(secret.still_uses(&used, at));
+    now(secret.refresh()).unwrap();
+    let other = secret.in_use(clock::now()).unwrap();
+    assert!(!secret.still_uses(&used, at) && secret.still_uses(&other, at));
+    assert!(now(secret.refresh()).is_err());
+    assert!(!secret.still_uses(&other, at) && secret.in_use(at).is_none());
+}
+
+#[test]
+fn a_call_uses_a_value_that_is_due_and_has_it_read_in_the_background() {
+    let secret = scripted(vec![Ok("a"), Ok("b")]);
+    now(secret.ready()).unwrap();
+    let due = clock::now() + Duration::from_millis(99_999);
+    // The reading ended at once, so the value is the next one already; what the call took is the one before.
+    assert_eq!(&***secret.serves(due).unwrap().version(), "a");
+    assert_eq!(&**secret.reveal().unwrap(), "b");
+    let fixed = Secret::new("env:K", "k".to_owned().into(), "f".into());
+    let used = fixed.serves(due).unwrap();
+    assert!(fixed.still_uses(&used, due));
+}

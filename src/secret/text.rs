@@ -1,10 +1,12 @@
 //! Text in which secrets may stand as leaves: resolved late, for one host, after the host binding was checked.
 
 use std::fmt;
+use std::time::Instant;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::Secret;
+use crate::clock;
 use crate::error::Error;
 
 /// How a secret is written where it stands.
@@ -80,6 +82,14 @@ impl Text {
     /// # Errors
     /// As [`Secret::reveal`].
     pub fn reveal(&self) -> Result<Bytes, Error> {
+        self.reveal_at(clock::now())
+    }
+
+    /// The bytes to send at this moment.
+    ///
+    /// # Errors
+    /// As [`Secret::reveal`].
+    pub fn reveal_at(&self, now: Instant) -> Result<Bytes, Error> {
         if let [Piece::Plain(bytes)] = self.0.as_slice() {
             return Ok(bytes.clone());
         }
@@ -87,7 +97,7 @@ impl Text {
         for piece in &self.0 {
             match piece {
                 Piece::Plain(bytes) => out.put_slice(bytes),
-                Piece::Hidden(secret, form) => write(&mut out, &secret.reveal()?, *form),
+                Piece::Hidden(secret, form) => write(&mut out, &secret.reveal_at(now)?, *form),
             }
         }
         Ok(out.freeze())

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::sync::{Arc, Weak};
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -11,7 +12,27 @@ use super::page::Page;
 pub struct Version {
     label: Option<String>,
     fingerprint: String,
-    value: Kept,
+    value: Value,
+}
+
+/// The text of a version, for whoever must not keep the version itself alive. Prints nothing of it.
+#[derive(Clone)]
+pub struct Value(Arc<Kept>);
+
+/// A value that lives as long as somebody else has it.
+#[derive(Clone)]
+pub struct FaintValue(Weak<Kept>);
+
+impl FaintValue {
+    /// The value, while somebody else holds it.
+    pub fn get(&self) -> Option<Value> {
+        self.0.upgrade().map(Value)
+    }
+
+    /// Whether nobody holds it any more.
+    pub fn is_gone(&self) -> bool {
+        self.0.strong_count() == 0
+    }
 }
 
 /// Values from this many bytes on are searched for in texts; masking shorter ones would destroy the texts.
@@ -29,16 +50,21 @@ impl Version {
     /// A value, its source's name for it, and a keyed hash that names it in logs.
     pub fn new(value: SecretString, label: Option<String>, fingerprint: String) -> Self {
         let value = Page::holding(value.expose_secret()).map_or(Kept::Heap(value), Kept::Page);
-        Self { label, fingerprint, value }
+        Self { label, fingerprint, value: Value(Arc::new(value)) }
     }
 
     /// How its memory is protected: `"locked"` out of swap and dumps, `"kept"` out of dumps alone, `"heap"` wiped when freed.
     pub fn protection(&self) -> &'static str {
-        match &self.value {
+        match &*self.value.0 {
             Kept::Page(page) if page.is_locked() => "locked",
             Kept::Page(_) => "kept",
             Kept::Heap(_) => "heap",
         }
+    }
+
+    /// A hold on the value that does not keep it alive.
+    pub fn faint(&self) -> FaintValue {
+        FaintValue(Arc::downgrade(&self.value.0))
     }
 
     /// Whether the value is too short to be searched for in texts.
@@ -66,10 +92,24 @@ impl Deref for Version {
     type Target = str;
 
     fn deref(&self) -> &str {
-        match &self.value {
+        &self.value
+    }
+}
+
+impl Deref for Value {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match &*self.0 {
             Kept::Page(page) => page.text(),
             Kept::Heap(value) => value.expose_secret(),
         }
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Value(**********)")
     }
 }
 

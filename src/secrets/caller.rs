@@ -27,6 +27,9 @@ const MAX_BYTES: u64 = 256 * 1024;
 const TOTAL: Duration = Duration::from_secs(12);
 /// Longest silence.
 const READ: Duration = Duration::from_secs(8);
+/// How long connections are kept without a question: the buffers of an idle one still hold what passed through it, tokens and
+/// secrets beside the one that was asked for. Secrets that a bot starts with are read within moments of each other.
+const IDLE: Duration = Duration::from_secs(2);
 
 /// Where a manager is, and how it is reached.
 #[derive(Clone, Debug)]
@@ -97,7 +100,16 @@ pub struct Answer {
 pub struct Caller {
     setup: Setup,
     settings: Settings,
-    transport: Lock<Option<(u64, u64, Arc<Transport>)>>,
+    line: Arc<Lock<Option<Line>>>,
+}
+
+/// The connections of a caller.
+struct Line {
+    transport: Arc<Transport>,
+    /// The process and the keeper's thread that they belong to.
+    home: (u64, u64),
+    /// How many questions they carried.
+    questions: u64,
 }
 
 impl Caller {
@@ -129,7 +141,7 @@ impl Caller {
             proxy: None,
             shown_to: reach.tls.shown_to(setup.policy.origin())?,
         };
-        Ok(Self { setup, settings, transport: Lock::new(None) })
+        Ok(Self { setup, settings, line: Arc::new(Lock::new(None)) })
     }
 
     /// Whether secrets that are bound to this manager's own origin may go there: always, for it is its client's origin.
@@ -138,20 +150,32 @@ impl Caller {
     }
 
     fn transport(&self) -> Result<Arc<Transport>, Error> {
-        let (fork, thread) = (epoch(), keeper::generation());
-        let held =
-            self.transport.lock().as_ref().filter(|(f, t, _)| (*f, *t) == (fork, thread)).map(|(.., t)| t.clone());
-        if let Some(transport) = held {
-            return Ok(transport);
+        let home = (epoch(), keeper::generation());
+        if let Some(line) = self.line.lock().as_mut().filter(|line| line.home == home) {
+            line.questions += 1;
+            return Ok(line.transport.clone());
         }
-        let made = Arc::new(Transport::new(&self.settings, None)?);
-        let old = self.transport.lock().replace((fork, thread, made.clone()));
+        let transport = Arc::new(Transport::new(&self.settings, None)?);
+        let old = self.line.lock().replace(Line { transport: transport.clone(), home, questions: 1 });
         // Connections of a parent process are forgotten, for closing them would end the parent's.
         match old {
-            Some((f, ..)) if f != fork => std::mem::forget(old),
+            Some(Line { home: (fork, _), .. }) if fork != home.0 => std::mem::forget(old),
             old => drop(old),
         }
-        Ok(made)
+        Ok(transport)
+    }
+
+    /// Has the connections closed when no other question follows for a while.
+    fn rest(&self) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let Some(asked) = self.line.lock().as_ref().map(|line| (line.home, line.questions)) else { return };
+        let line = Arc::downgrade(&self.line);
+        drop(runtime.spawn(async move {
+            tokio::time::sleep(IDLE).await;
+            let Some(line) = line.upgrade() else { return };
+            let idle = line.lock().take_if(|line| (line.home, line.questions) == asked);
+            drop(idle);
+        }));
     }
 
     /// Asks; any status outside 200–299 is a fault, unless the question reads it.
@@ -180,41 +204,43 @@ impl Caller {
         let auth = (!ask.auth.is_empty()).then_some(ask.auth);
         let options = Options { check: true, weight: 1, auth, ..Options::default() };
         let outcome = pipeline::send(&self.setup, &transport, Box::new(Call { request, options, outside: None })).await;
+        drop(transport);
+        self.rest();
         let response = match outcome.result {
             Ok(response) => response,
             Err(failure) => match failure.response.filter(|response| ask.reads.contains(&response.status)) {
                 Some(response) => response,
-                None => return Err(self.fault(&failure.error)),
+                None => return Err(fault(self.host(), &failure.error)),
             },
         };
         let body = response.bytes().cloned().unwrap_or_default();
         Ok(Answer { status: response.status, body, headers: response.headers })
     }
+}
 
-    /// What a failed call means to the secret that it was to bring.
-    fn fault(&self, error: &Error) -> Fault {
-        let of = |key: &str| error.details().iter().find(|(known, _)| *known == key).map(|(_, value)| value.clone());
-        let status = of("status").and_then(|status| status.parse::<u16>().ok());
-        let passing = match error.code().class() {
-            Class::ConnectError | Class::RequestTimeoutError | Class::ThrottledError | Class::RateLimitedError => true,
-            Class::StatusError => status.is_some_and(|status| status >= 500),
-            _ => matches!(error.code(), Code::TransportTruncated | Code::TransportClosed),
-        };
-        let code = if status == Some(404) { Code::SecretNotFound } else { Code::SecretAccess };
-        let mut out = Error::new(code).with("manager", self.host()).with("cause", error.code().as_str());
-        // Not the body: what a manager answers may hold a secret that nobody has registered yet.
-        for key in ["status", "reason", "request_id", "retry"] {
-            if let Some(value) = of(key) {
-                out.add(key, value);
-            }
+/// What a failed call means to the secret that it was to bring.
+fn fault(manager: String, error: &Error) -> Fault {
+    let of = |key: &str| error.details().iter().find(|(known, _)| *known == key).map(|(_, value)| value.clone());
+    let status = of("status").and_then(|status| status.parse::<u16>().ok());
+    let passing = match error.code().class() {
+        Class::ConnectError | Class::RequestTimeoutError | Class::ThrottledError | Class::RateLimitedError => true,
+        Class::StatusError => status.is_some_and(|status| status >= 500),
+        _ => matches!(error.code(), Code::TransportTruncated | Code::TransportClosed),
+    };
+    let code = if status == Some(404) { Code::SecretNotFound } else { Code::SecretAccess };
+    let mut out = Error::new(code).with("manager", manager).with("cause", error.code().as_str());
+    // Not the body: what a manager answers may hold a secret that nobody has registered yet.
+    for key in ["status", "reason", "request_id", "retry"] {
+        if let Some(value) = of(key) {
+            out.add(key, value);
         }
-        let hint = match status {
-            Some(401 | 403) => "the manager does not let this identity read the secret",
-            Some(404) => "there is no such secret, or this identity may not see it",
-            _ => error.hint_text().unwrap_or("the manager could not be asked"),
-        };
-        Fault { error: out.hint(hint), passing }
     }
+    let hint = match status {
+        Some(401 | 403) => "the manager does not let this identity read the secret",
+        Some(404) => "there is no such secret, or this identity may not see it",
+        _ => error.hint_text().unwrap_or("the manager could not be asked"),
+    };
+    Fault { error: out.hint(hint), passing }
 }
 
 /// JSON of an answer.
@@ -266,4 +292,51 @@ pub fn member(object: &serde_json::Value, name: &str) -> Result<String, Fault> {
 fn missing(reason: &'static str, field: &str) -> Fault {
     let error = Error::new(Code::SecretNotFound).with("reason", reason).with("field", field.to_owned());
     Fault { error, passing: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_value_serves_on_only_where_the_manager_could_not_answer() {
+        let fault = |code: Code, status: Option<&str>| {
+            let error = Error::new(code).with("body", "the-secret-of-somebody");
+            super::fault(
+                "manager.example".to_owned(),
+                &status.into_iter().fold(error, |error, status| error.with("status", status)),
+            )
+        };
+        // Down, slow, or busy.
+        for code in [
+            Code::TransportConnect,
+            Code::TransportConnectTimeout,
+            Code::TransportDns,
+            Code::TransportTimeout,
+            Code::TransportReadTimeout,
+            Code::TransportClosed,
+            Code::TransportTruncated,
+        ] {
+            assert!(fault(code, None).passing, "{}", code.as_str());
+        }
+        for status in ["500", "502", "503", "504"] {
+            assert!(fault(Code::StatusOther, Some(status)).passing, "{status}");
+        }
+        // What answers with something else may not be the manager.
+        for code in [
+            Code::TransportTls,
+            Code::TransportTooLarge,
+            Code::TransportProtocol,
+            Code::PolicyAddressBlocked,
+            Code::PolicyRedirectRefused,
+        ] {
+            assert!(!fault(code, None).passing, "{}", code.as_str());
+        }
+        for status in ["301", "400", "401", "403", "404", "410", "418"] {
+            let fault = fault(Code::StatusOther, Some(status));
+            assert!(!fault.passing, "{status}");
+            assert_eq!(fault.error.code() == Code::SecretNotFound, status == "404");
+            assert!(!format!("{:?} {:?}", fault.error, fault.error.details()).contains("somebody"));
+        }
+    }
 }

@@ -67,7 +67,7 @@ impl Keeper {
 
 impl Renew for Keeper {
     fn start(&self, secret: &Secret) -> Result<(), Error> {
-        run(read(self.fetch.clone(), secret.faint()))
+        run(read(self.fetch.clone(), secret.faint(), LIMIT))
     }
 
     fn previous(&self) -> Option<crate::secret::Previous> {
@@ -84,12 +84,12 @@ impl Renew for Keeper {
     }
 }
 
-fn read(fetch: Arc<dyn Fetch>, faint: Faint) -> impl Future<Output = ()> + Send {
+fn read(fetch: Arc<dyn Fetch>, faint: Faint, limit: Duration) -> impl Future<Output = ()> + Send {
     let slow = || Fault { error: Error::new(Code::SecretAccess).with("reason", "no answer in time"), passing: true };
     // Before the task is polled for the first time: it may be dropped before that.
     let unfinished = Unfinished(Some(faint));
     async move {
-        let result = timeout(LIMIT, fetch.fetch()).await.unwrap_or_else(|_| Err(slow()));
+        let result = timeout(limit, fetch.fetch()).await.unwrap_or_else(|_| Err(slow()));
         // What it holds, such as a login that secrets share, goes with them and not with this sleep.
         drop(fetch);
         let Some((faint, next)) = unfinished.finish(result) else { return };
@@ -246,6 +246,31 @@ mod tests {
         many.collect::<Vec<_>>().into_iter().for_each(|thread| thread.join().unwrap());
     }
 
+    /// Never ends.
+    struct Silent;
+
+    impl Fetch for Silent {
+        fn fetch(&self) -> Fetching {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[test]
+    fn a_source_that_never_answers_is_given_up_and_leaves_the_last_value() {
+        let run = |work| Builder::new_current_thread().enable_time().build().unwrap().block_on(work);
+        let terms = Terms { ttl: Duration::from_secs(100), max_stale: Duration::from_secs(100) };
+        let secret = Secret::moving("test:x", terms, Arc::new(Keeper::new(Arc::new(Silent))), None);
+        assert!(secret.claim(true));
+        run(read(Arc::new(Silent), secret.faint(), Duration::ZERO));
+        let error = ready(&secret).unwrap_err();
+        assert_eq!(error.details().iter().find(|(key, _)| *key == "reason").unwrap().1, "no answer in time");
+        // Where a value serves it is as if the source could not be reached.
+        secret.finish(value());
+        assert!(secret.claim(true));
+        run(read(Arc::new(Silent), secret.faint(), Duration::ZERO));
+        assert!(secret.reveal().is_ok() && ready(&secret).is_ok());
+    }
+
     #[test]
     fn a_reading_that_breaks_off_is_told_and_does_not_wait_for_ever() {
         let secret = secret(|| panic!("a test's own"));
@@ -256,7 +281,7 @@ mod tests {
     fn a_reading_that_is_dropped_before_it_begins_is_told() {
         let secret = secret(value);
         assert!(secret.claim(true));
-        drop(read(Arc::new(Answers(value)), secret.faint()));
+        drop(read(Arc::new(Answers(value)), secret.faint(), LIMIT));
         let mut asked = pin!(secret.settled());
         let done = asked.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(done, Poll::Ready(Err(error)) if error.code() == Code::SecretAccess));

@@ -133,11 +133,18 @@ pub fn from_value(name: &str, value: String, hosts: Option<Vec<String>>) -> Resu
     }
 }
 
-/// A value as a manager gave it, known to the redactor from here on.
+/// Largest value: 256 KiB, as much as a manager may answer. Keys are shorter, and the redactor looks for all of a value's parts.
+const LARGEST: usize = 256 * 1024;
+
+/// A value as a manager or a callable gave it, known to the redactor from here on.
 ///
 /// # Errors
-/// `SecretNotFoundError` for an empty value.
+/// `SecretNotFoundError` for an empty value, `SecretAccessError` for one above 256 KiB.
 pub fn found(value: &str, label: Option<String>, lifetime: Option<Duration>) -> Result<Found, Fault> {
+    if value.len() > LARGEST {
+        let error = Error::new(Code::SecretAccess).with("reason", "the value is larger than 256 KiB");
+        return Err(Fault { error, passing: false });
+    }
     match clean(value) {
         Some(value) => Ok(Found { version: version(value, label), lifetime }),
         None => {
@@ -168,9 +175,10 @@ pub fn bounds(given: Given) -> Result<Option<Arc<dyn secret::Bounds>>, Error> {
 
 /// The one place where a value becomes a version: known to the redactor before anybody can print it.
 fn version(value: SecretString, label: Option<String>) -> Version {
-    redact::register(value.expose_secret());
     let print = fingerprint(value.expose_secret());
-    Version::new(value, label, print)
+    let version = Version::new(value, label, print);
+    redact::register_version(&version);
+    version
 }
 
 fn wrap(name: &str, value: SecretString, label: Option<String>) -> Secret {

@@ -15,6 +15,7 @@ pub use message::{Message, Stamp, body_unknown};
 pub use signer::{Fields, Signer};
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::{HeaderName, HeaderValue};
 
@@ -142,15 +143,15 @@ impl Auth {
         Ok(Self::Path(template.to_owned(), secret))
     }
 
-    /// Name and value of the header it sets.
+    /// Name and value of the header it sets at this moment.
     ///
     /// # Errors
     /// `SecretAccessError` when the secret holds what no header may hold.
-    pub fn header_value(&self) -> Result<Option<(HeaderName, HeaderValue)>, Error> {
+    pub fn header_value(&self, now: Instant) -> Result<Option<(HeaderName, HeaderValue)>, Error> {
         let (name, text) = match self {
-            Self::Bearer(secret) => (http::header::AUTHORIZATION, format!("Bearer {}", &**secret.reveal()?)),
-            Self::Basic(user, secret) => (http::header::AUTHORIZATION, user.pair(&*secret.reveal()?)),
-            Self::Header(name, prefix, secret) => (name.clone(), format!("{prefix}{}", &**secret.reveal()?)),
+            Self::Bearer(secret) => (http::header::AUTHORIZATION, format!("Bearer {}", &**secret.reveal_at(now)?)),
+            Self::Basic(user, secret) => (http::header::AUTHORIZATION, user.pair(&*secret.reveal_at(now)?)),
+            Self::Header(name, prefix, secret) => (name.clone(), format!("{prefix}{}", &**secret.reveal_at(now)?)),
             Self::Query(..) | Self::Path(..) | Self::Signer(_) | Self::Outside(_) => return Ok(None),
         };
         let value =
@@ -173,16 +174,16 @@ impl Auth {
         }
     }
 
-    /// The path prefix it puts before the API's path.
+    /// The path prefix it puts before the API's path at this moment.
     ///
     /// # Errors
     /// As [`Secret::reveal`].
-    pub fn prefix(&self) -> Result<Option<Text>, Error> {
+    pub fn prefix(&self, now: Instant) -> Result<Option<Text>, Error> {
         let Self::Path(template, secret) = self else { return Ok(None) };
         let Some((before, after)) = template.split_once("{token}") else { return Ok(None) };
         let mut text = Text::plain(before.to_owned());
         // A Telegram token holds a colon, which a path segment may hold as it is; its server does not decode `%3A`.
-        let plain = secret.reveal()?.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~:@".contains(&b));
+        let plain = secret.reveal_at(now)?.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~:@".contains(&b));
         text.push(Piece::Hidden(secret.clone(), if plain { Form::Raw } else { Form::Percent }));
         text.push(Piece::Plain(after.to_owned().into()));
         Ok(Some(text))
@@ -193,6 +194,7 @@ impl Auth {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::clock;
 
     fn secret(value: &str) -> Secret {
         Secret::new("env:K", value.to_owned().into(), "f".into())
@@ -200,7 +202,7 @@ mod tests {
 
     #[test]
     fn each_kind_writes_what_its_rfc_says() {
-        let of = |auth: Auth| auth.header_value().unwrap().unwrap().1.to_str().unwrap().to_owned();
+        let of = |auth: Auth| auth.header_value(clock::now()).unwrap().unwrap().1.to_str().unwrap().to_owned();
         assert_eq!(of(Auth::Bearer(secret("abc"))), "Bearer abc");
         assert_eq!(of(Auth::basic("Aladdin", secret("open sesame"))), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
         assert_eq!(of(Auth::header("Authorization", "Bot ", secret("t")).unwrap()), "Bot t");
@@ -208,15 +210,16 @@ mod tests {
 
     #[test]
     fn a_secret_with_a_line_break_is_refused_without_its_value() {
-        let error = Auth::Bearer(secret("abc\r\nX: y")).header_value().unwrap_err();
+        let error = Auth::Bearer(secret("abc\r\nX: y")).header_value(clock::now()).unwrap_err();
         assert_eq!(error.code(), Code::SecretAccess);
         assert!(!format!("{error:?} {error}").contains("abc"));
     }
 
     #[test]
     fn a_token_keeps_its_colon_and_loses_everything_that_could_leave_its_segment() {
-        let text =
-            |token| Auth::path("/bot{token}", secret(token)).unwrap().prefix().unwrap().unwrap().reveal().unwrap();
+        let text = |token| {
+            Auth::path("/bot{token}", secret(token)).unwrap().prefix(clock::now()).unwrap().unwrap().reveal().unwrap()
+        };
         assert_eq!(text("12:ab"), "/bot12:ab");
         assert_eq!(text("a/../b?c"), "/bota%2F..%2Fb%3Fc");
         assert!(Auth::path("/bot{token}{token}", secret("x")).is_err());

@@ -733,6 +733,45 @@ def test_a_key_that_its_api_does_not_know_yet_gives_way_to_the_one_before(face, 
         face.client(api.origin, auth=botsec.Bearer(pinned)).get("/x")
 
 
+def sent(api):
+    return [request.header("authorization").removeprefix("Bearer ") for request in api.to("/x")]
+
+
+def test_the_value_before_is_tried_once_for_each_call(face, aws, api, make):
+    """Not in a loop, and for each call of the time in which the API does not know the new key."""
+    aws.put("bot", old := new_value())
+    aws.put("bot", new := new_value())
+    accepted = {old}
+    api.on("/x", lambda request: Reply(200 if request.header("authorization")[7:] in accepted else 401, {}))
+    secret = botsec.secret("aws-sm:bot", provider=make())
+    client = face.client(api.origin, auth=botsec.Bearer(secret))
+    with FakeClock() as clock:
+        for _ in range(3):
+            assert client.get("/x").status_code == 200
+            clock.advance(1)
+        assert sent(api) == [new, old] * 3
+        # One question for all of them.
+        calls = [lambda: client.raw.get("/x") for _ in range(10)]
+        clock.advance(10)
+        asked = len(aws.reads())
+        assert [result.status_code for result in face.all(calls)] == [200] * 10
+        assert len(aws.reads()) == asked + 2
+        # Refused, too: that is the answer.
+        accepted.clear()
+        api.requests.clear()
+        clock.advance(10)
+        with pytest.raises(botsec.AuthFailedError):
+            client.get("/x")
+        assert sent(api) == [new, old]
+        # Once the API knows the new key nobody asks for the old one.
+        accepted.add(new)
+        api.requests.clear()
+        before = len(aws.reads())
+        client.get("/x")
+        assert (sent(api), len(aws.reads())) == ([new], before)
+    assert secret.reveal() == new
+
+
 @pytest.mark.parametrize("how", ["refresh", "401"])
 def test_a_thousand_requests_while_the_key_rotates_twenty_times(face, aws, api, make, how):
     """No call fails, and no request carries a key after its overlap."""
@@ -805,6 +844,8 @@ def test_a_machine_s_own_identity_is_used_where_botocore_finds_it(kind):
     for place in ("ec2", "ecs", "eks", "eks6"):
         assert seen[place]["value"] == "value-of-the-secret", seen[place]
         assert seen[place]["ours"] == seen[place]["theirs"] != []
+    # No proxy of the environment sees a machine's credentials.
+    assert (seen["proxy"]["value"], seen["proxy"]["ours"]) == ("value-of-the-secret", seen["ec2"]["ours"])
     assert seen["redirect"]["ours"] == ["PUT 169.254.169.254 /latest/api/token"]
     assert seen["redirect"]["value"].startswith("SecretAccessError") and "'302'" in seen["redirect"]["value"]
 

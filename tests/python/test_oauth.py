@@ -370,6 +370,8 @@ def test_a_lie_is_not_believed_and_not_repeated(face, issuer, credentials, caplo
     with caplog.at_level(logging.DEBUG), pytest.raises(botsec.SecretError) as caught:
         load(face, token)
     assert LEAK not in told(caught.value) + caplog.text
+    if lie == "ten mebibytes":
+        assert "too_large" in told(caught.value)
     if "kind" in lie:
         assert "type" in caught.value.details["reason"]
     with pytest.raises(botsec.SecretError):

@@ -1,8 +1,11 @@
 """What may be sent where."""
 
+import contextlib
+
 import botsec
 import pytest
 from servers.api import Reply
+from servers.proxy import ConnectProxy
 
 
 @pytest.mark.parametrize("value", ["1 OR 1=1", "１２３", "1_000", " 1", True, 1.0, None, "..", "1\n"])
@@ -388,6 +391,14 @@ def test_the_egress_address_can_be_pinned(face, api):
     face.client(api.origin).get("/x")
     face.client(api.origin, local_address="127.0.0.2").get("/x")
     assert peers == ["127.0.0.1", "127.0.0.2"]
+
+
+def test_the_egress_address_is_pinned_on_the_way_to_a_proxy_too(face, api):
+    with contextlib.closing(ConnectProxy()) as proxy:
+        options = {"proxy": botsec.Proxy(proxy.url), "hosts": [api.host]}
+        face.client(api.origin, **options).get("/x")
+        face.client(api.origin, local_address="127.0.0.3", **options).get("/x")
+        assert proxy.peers == ["127.0.0.1", "127.0.0.3"]
 
 
 @pytest.mark.parametrize("address", ["127.0.0.2/8", "localhost", "", "127.0.0.2:80"])

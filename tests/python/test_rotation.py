@@ -323,24 +323,66 @@ def test_stats_say_which_secret_may_go_where(face, api, make_secret):
 
 def test_scrub_env_removes_the_variable(monkeypatch):
     import os
+    import subprocess
+    import sys
+
+    def seen_by_a_child():
+        code = "import os; print('BOTSEC_TEST_SCRUBBED' in os.environ)"
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip()
 
     monkeypatch.setenv("BOTSEC_TEST_SCRUBBED", "value-to-scrub-1")
+    assert botsec.secret("env:BOTSEC_TEST_SCRUBBED").reveal() == "value-to-scrub-1"
+    assert seen_by_a_child() == "True"
     secret = botsec.secret("env:BOTSEC_TEST_SCRUBBED", scrub_env=True)
     assert "BOTSEC_TEST_SCRUBBED" not in os.environ and secret.reveal() == "value-to-scrub-1"
+    assert seen_by_a_child() == "False"
+    with pytest.raises(botsec.SecretNotFoundError):
+        botsec.secret("env:BOTSEC_TEST_SCRUBBED")
     with pytest.raises(ValueError):
         botsec.secret("file:/x", scrub_env=True)
 
 
-def test_a_value_that_changes_while_a_call_waits_in_line_is_the_one_that_is_sent(api, tls):
-    secret = botsec.secret("mine:place", provider=Vault(("first-value-123", "1"), ("second-value-456", "2")))
+@contextlib.contextmanager
+def one_in_line(api, tls, secret):
+    """A client of which one call waits for its turn, with the value of now attached, while the block runs."""
+    ended = []
+
+    def call():
+        try:
+            ended.append(client.get("/x").status_code)
+        except botsec.BotsecError as error:
+            ended.append(error)
+
     client = botsec.Client(api.origin, auth=botsec.Bearer(secret), rate="2/s", tls=tls, networks="loopback")
     with client:
         for _ in range(2):
             client.get("/x")
-        waiting = threading.Thread(target=client.get, args=("/x",))
+        waiting = threading.Thread(target=call)
         waiting.start()
-        secret.refresh()
+        assert api.wait_until(lambda: client.stats()["hosts"][api.host]["waiting"] == 1)
+        yield ended
         waiting.join(5)
+
+
+def test_a_value_that_changes_while_a_call_waits_in_line_is_the_one_that_is_sent(api, tls):
+    secret = botsec.secret("mine:place", provider=Vault(("first-value-123", "1"), ("second-value-456", "2")))
+    with one_in_line(api, tls, secret) as ended:
+        secret.refresh()
     sent = [request.header("authorization") for request in api.requests]
-    assert sent == ["Bearer first-value-123"] * 2 + ["Bearer second-value-456"]
+    assert (ended, sent) == ([200], ["Bearer first-value-123"] * 2 + ["Bearer second-value-456"])
     assert api.gaps("/x")[-1] > 0.2
+
+
+def test_a_value_that_is_revoked_while_a_call_waits_in_line_is_not_sent(api, tls):
+    secret = botsec.secret("mine:place", provider=Vault("first-value-123", LookupError()))
+    with one_in_line(api, tls, secret) as ended, pytest.raises(botsec.SecretNotFoundError):
+        secret.refresh()
+    (error,) = ended
+    assert isinstance(error, botsec.SecretNotFoundError) and len(api.requests) == 2
+
+
+def test_a_value_that_stays_while_a_call_waits_in_line_is_sent(api, tls):
+    secret = botsec.secret("mine:place", provider=Vault("first-value-123"))
+    with one_in_line(api, tls, secret) as ended:
+        secret.refresh()
+    assert (ended, len(api.requests)) == ([200], 3)

@@ -115,6 +115,20 @@ fn the_minimal_rsa_pss_example_has_our_base() {
     assert!(key.verify(base.as_bytes(), &signature).is_ok());
 }
 
+/// A client signs no response, so `@status` is refused; its algorithm is ours: what we sign is of that form and verifies like this.
+#[test]
+fn the_ecdsa_example_of_a_response_verifies_and_is_nothing_to_sign() {
+    let row = row("rfc9421-sig-b24");
+    let signature = bytes_of(row["headers"]["Signature"].as_str().unwrap());
+    let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, public(&row));
+    assert!(key.verify(row["signature_base"].as_str().unwrap().as_bytes(), &signature).is_ok());
+    let components = names(&["@status", "content-type", "content-digest", "content-length"]);
+    let profile = HttpProfile { components: Some(&components), ..HttpProfile::new(Algorithm::EcdsaP256Sha256) };
+    assert_eq!(HttpSignature::new(secret("x"), profile).unwrap_err().code(), Code::UsageValue);
+    let rows: Vec<Value> = serde_json::from_str(include_str!("../../../tests/vectors/signatures.json")).unwrap();
+    assert_eq!(rows.iter().filter(|row| row["kind"] == "rfc9421").count(), 3);
+}
+
 /// Examples of the appendix that are not among the vectors: B.2.2 and B.2.5.
 #[test]
 fn selective_components_and_hmac_have_the_appendixs_base() {

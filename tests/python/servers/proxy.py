@@ -16,6 +16,8 @@ class ConnectProxy:
     def __init__(self, context=None):
         self._context = context
         self.heads: list[bytes] = []
+        #: Addresses that connections came from.
+        self.peers: list[str] = []
         self.passed = b""
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
@@ -31,7 +33,9 @@ class ConnectProxy:
     def _accept(self):
         with contextlib.suppress(OSError):
             while True:
-                self._sockets.append(self._listener.accept()[0])
+                accepted, address = self._listener.accept()
+                self._sockets.append(accepted)
+                self.peers.append(address[0])
                 self._start(self._serve, self._sockets[-1])
 
     def _serve(self, client):
