@@ -37,17 +37,12 @@ fn apply<'py>(text: &Bound<'py, PyAny>, escape: impl FnOnce(&str) -> Cow<'_, str
 
 #[inline]
 fn applied<'py>(given: &Text<'py>, escape: impl FnOnce(&str) -> Cow<'_, str>) -> PyResult<Text<'py>> {
-    let whole = given.to_str().map_or_else(|_| lossy(given), Cow::Borrowed);
-    match escape(&whole) {
-        Cow::Borrowed(same) if same.len() == whole.len() && matches!(whole, Cow::Borrowed(_)) => Ok(given.clone()),
+    // A lone surrogate cannot be sent anywhere: it becomes U+FFFD instead of an exception.
+    let Ok(whole) = given.to_str() else { return Ok(PyString::new(given.py(), &escape(&given.to_string_lossy()))) };
+    match escape(whole) {
+        Cow::Borrowed(same) if same.len() == whole.len() => Ok(given.clone()),
         out => Ok(PyString::new(given.py(), &out)),
     }
-}
-
-/// A lone surrogate cannot be sent anywhere: it becomes U+FFFD instead of an exception.
-#[cold]
-fn lossy<'a>(given: &'a Text<'_>) -> Cow<'a, str> {
-    given.to_string_lossy()
 }
 
 fn try_apply<'py>(
@@ -55,9 +50,11 @@ fn try_apply<'py>(
     escape: impl FnOnce(&str) -> Result<Cow<'_, str>, Error>,
 ) -> PyResult<Text<'py>> {
     let given = given(text)?;
-    let whole = given.to_str().map_or_else(|_| lossy(given), Cow::Borrowed);
-    match escape(&whole).or_raise(text.py())? {
-        Cow::Borrowed(same) if same.len() == whole.len() && matches!(whole, Cow::Borrowed(_)) => Ok(given.clone()),
+    let Ok(whole) = given.to_str() else {
+        return Ok(PyString::new(text.py(), &escape(&given.to_string_lossy()).or_raise(text.py())?));
+    };
+    match escape(whole).or_raise(text.py())? {
+        Cow::Borrowed(same) if same.len() == whole.len() => Ok(given.clone()),
         out => Ok(PyString::new(text.py(), &out)),
     }
 }
