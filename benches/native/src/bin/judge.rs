@@ -82,7 +82,7 @@ impl Bench {
     fn permitted(&self) -> Fallible<PermittedRequest> {
         let setup = &self.parts.setup;
         let request = ValidRequest::parse(get(&self.route)).map_err(said)?;
-        Ok(setup.policy.permit(&request, &setup.auth, &setup.defaults).map_err(said)?)
+        Ok(setup.policy.permit(&request, &setup.auth, &setup.defaults, Instant::now()).map_err(said)?)
     }
 
     /// CPU microseconds per request of the whole road.
