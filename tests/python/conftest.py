@@ -103,9 +103,9 @@ class Face:
         self.kind = kind
         self.proxy = proxy
         self.is_async = kind == "async"
-        self.loop = asyncio.new_event_loop() if self.is_async else None
         self.factory = botsec.AsyncClient if self.is_async else botsec.Client
         self.tls = botsec.Tls(ca_file=authority.ca_file)
+        self.loop = asyncio.new_event_loop() if self.is_async else None
         self._clients: list[Driven] = []
 
     def client(self, base_url: str | None = None, **options) -> Driven:
