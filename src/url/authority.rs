@@ -49,9 +49,11 @@ fn spells(written: &str, label: &str) -> bool {
 /// Whether IDNA keeps a character. It maps full-width forms, ligatures and ideographic stops to ASCII and drops
 /// invisible characters; a name that needs this is written to be read in two ways.
 fn survives(c: char) -> bool {
-    if is_common(c) {
-        return true;
-    }
+    is_common(c) || is_kept(c)
+}
+
+/// The same, asked of IDNA.
+fn is_kept(c: char) -> bool {
     let kept = |text: String| url::Host::parse(&text).ok().is_none_or(|host| host.to_string().starts_with("xn--"));
     // Combining marks mean nothing alone, and invisible ones show only behind a letter that stays alone.
     !matches!(c, '\u{200c}' | '\u{200d}') && kept(c.to_string()) && kept(format!("a{c}"))
@@ -82,4 +84,16 @@ pub(super) fn name_of(name: &str) -> Result<String, Error> {
         return Err(refuse("a host name that is not valid"));
     }
     Ok(name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn idna_keeps_what_is_taken_for_common() {
+        let lost = ('\u{80}'..=char::MAX).filter(|c| is_common(*c)).find(|c| !is_kept(*c));
+        assert_eq!(lost, None);
+        assert!(!is_kept('\u{ff41}') && !is_common('\u{ff41}') && !is_kept('\u{ad}') && !is_common('\u{ad}'));
+    }
 }
