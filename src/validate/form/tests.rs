@@ -25,7 +25,6 @@ fn form(set: &str, require_tld: bool) -> Option<Form> {
     })
 }
 
-/// `tests/vectors/validation.json`: what fits and what does not; what we do not claim says why.
 #[test]
 fn cherokee_stands_in_capitals() {
     let (plain, own) =
@@ -35,6 +34,7 @@ fn cherokee_stands_in_capitals() {
     assert_eq!(own.read("Ж.example").as_deref(), own.read("ж.example").as_deref());
 }
 
+/// `tests/vectors/validation.json`: what fits and what does not; what we do not claim says why.
 #[test]
 fn every_vector_is_judged_right() {
     let rows = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/validation.json")).unwrap();
