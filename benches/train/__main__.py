@@ -15,6 +15,7 @@ from pathlib import Path
 
 import botsec
 import requests_of_bots
+import scale
 import texts
 from botsec import _core
 
@@ -49,5 +50,5 @@ def serving(folder):
 
 if __name__ == "__main__":
     print(f"training botsec {botsec.__version__}", flush=True)
-    requests_of_bots.divisor = texts.divisor = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    scale.divisor = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     main()

@@ -4,12 +4,9 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import botsec
+from scale import share
 
 UPLOAD = b"u" * 2**20
-
-
-# What the counts below are divided by: 1 for training, more for a look whether everything still runs.
-divisor = 1
 
 
 def run(ports, ca_file):
@@ -85,7 +82,3 @@ async def together(in_flight, count, call):
 def repeat(count, call):
     for _ in range(share(count)):
         call()
-
-
-def share(count):
-    return -(-count // divisor)

@@ -2,6 +2,7 @@
 
 from botsec import escape, message, render, validate
 from botsec.errors import InputError
+from scale import share
 
 SHORT = [
     "plain text, twenty b",
@@ -70,10 +71,6 @@ SINGLE = [
 ]
 
 
-# As in `requests_of_bots`.
-divisor = 1
-
-
 def run():
     escapers()
     validators()
@@ -116,7 +113,3 @@ def attempt(function, value, **options):
         function(value, **options)
     except InputError as error:
         str(error)
-
-
-def share(count):
-    return -(-count // divisor)
