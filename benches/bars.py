@@ -2,7 +2,6 @@
 
 from figures import median, ratio, show
 
-
 # The cases whose CPU per request may not differ much.
 SCALING = ("async16", "async256")
 # The cases in which the slowest hundredth may wait no longer than with the fastest peer.
@@ -36,7 +35,9 @@ def judge(report):
     few, many = (median(cases.get(name, {}).get("rows", {}).get("botsec", {}).get("cpu_us", [])) for name in SCALING)
     if few and many:
         verdict = "reached" if many / few <= 1.3 else "missed"
-        rows.append(["scaling, CPU per request at 256 in flight over that at 16", "≤ 1.30", f"{many / few:.2f}", verdict])
+        rows.append(
+            ["scaling, CPU per request at 256 in flight over that at 16", "≤ 1.30", f"{many / few:.2f}", verdict]
+        )
     imported = cases.get("import", {}).get("rows", {}).get("botsec")
     if imported:
         rows.append(most("import, ms over bare Python", 10.0, imported.get("ms")))
@@ -72,9 +73,7 @@ def tail(case, name):
 def fastest(case):
     """The best peer in this case."""
     medians = {
-        name: median(row.get("rounds", []))
-        for name, row in case["rows"].items()
-        if name not in {"botsec", "native"}
+        name: median(row.get("rounds", [])) for name, row in case["rows"].items() if name not in {"botsec", "native"}
     }
     medians = {name: value for name, value in medians.items() if value is not None}
     pick = max if case["more_is_better"] else min

@@ -12,8 +12,9 @@ import sys
 import time
 import urllib.parse
 
-from botsec import InputError, escape
+from botsec import escape
 from figures import median, ratio, table
+from once import once
 
 # CPU nanoseconds of one batch: long against the clock's own cost, short against a time slice.
 BATCH_NS = 3_000_000
@@ -183,19 +184,6 @@ def functions():
                 yield f"{name}, {profile}", lambda t, f=function, p=profile: f(t, p)
         else:
             yield name, function
-
-
-def once(function, text):
-    """CPU milliseconds of one call, the best of three."""
-    best = float("inf")
-    for _ in range(3):
-        begin = time.thread_time_ns()
-        try:
-            function(text)
-        except InputError:
-            pass
-        best = min(best, (time.thread_time_ns() - begin) / 1e6)
-    return best
 
 
 def hostile():

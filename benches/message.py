@@ -10,8 +10,9 @@ import argparse
 import sys
 import time
 
-from botsec import BotsecError, message, render
+from botsec import message, render
 from figures import median, table
+from once import once
 
 HOSTILE = 100_000
 HOSTILE_MS = 10.0
@@ -110,19 +111,6 @@ def ordinary(rounds):
         for name, call in calls.items():
             taken[name].append(timed(*call, batches[name]) / 1_000)
     print(table(["call", "µs"], [[name, f"{median(values):.2f}"] for name, values in taken.items()]))
-
-
-def once(function, text):
-    """CPU milliseconds of one call, the best of three."""
-    best = float("inf")
-    for _ in range(3):
-        begin = time.thread_time_ns()
-        try:
-            function(text)
-        except (BotsecError, ValueError):
-            pass
-        best = min(best, (time.thread_time_ns() - begin) / 1e6)
-    return best
 
 
 def hostile(title, functions):
