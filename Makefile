@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WHEELS := target/wheels
-SOURCES := $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi') Cargo.toml Cargo.lock pyproject.toml README.md
+SOURCES := $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi') build.rs Cargo.toml Cargo.lock pyproject.toml README.md
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 # A release is trained (`benches/train`), which needs rustup's llvm-tools; empty where they are missing.
 PGO = $(shell test -x "$$(rustc --print sysroot)/lib/rustlib/$$(rustc -vV | sed -n 's/^host: //p')/bin/llvm-profdata" && echo --pgo)
