@@ -15,6 +15,7 @@ use tower_service::Service;
 use super::crew::Hands;
 use super::lane::{Dial, NoLine};
 use super::outgoing::Outgoing;
+use super::seats::Seat;
 use super::{Later, POOL_IDLE};
 use crate::clock;
 
@@ -160,13 +161,15 @@ impl Line {
 pub(super) struct Lease {
     slot: Option<Box<dyn Slot>>,
     pub(super) line: Option<Line>,
+    /// Given up after the line is back.
+    _seat: Seat,
 }
 
 impl Lease {
     /// Takes the line, unless it rested too long.
-    pub(super) fn of(mut slot: Box<dyn Slot>) -> Option<Self> {
+    pub(super) fn of(mut slot: Box<dyn Slot>, seat: Seat) -> Option<Self> {
         let line = slot.take();
-        let lease = Self { slot: Some(slot), line };
+        let lease = Self { slot: Some(slot), line, _seat: seat };
         lease.line.as_ref().is_some_and(|line| line.is_fresh(clock::now())).then_some(lease)
     }
 

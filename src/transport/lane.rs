@@ -4,6 +4,7 @@
 //! dials and the others wait for it.
 
 use std::future::poll_fn;
+use std::mem;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -20,6 +21,7 @@ use super::crew::Hands;
 use super::dial::Connector;
 use super::fault::Failed;
 use super::outgoing::{Outgoing, Target};
+use super::seats::{Seat, Seats};
 use super::shared::{self, Shared};
 use super::sip::Sipped;
 use super::{Later, MAX_HEADER_BYTES, MAX_HEADERS};
@@ -50,6 +52,7 @@ pub(super) struct Delay(pub(super) Duration);
 /// One origin's connections.
 pub(super) struct Lane {
     desk: Lock<Box<dyn Desk>>,
+    seats: Seats,
     shared: Arc<Shared>,
     target: Target,
 }
@@ -133,8 +136,9 @@ impl Lane {
     pub(super) fn new(origin: &Origin, connector: Connector, hands: Hands) -> Result<Self, Error> {
         let target = Target::of(origin)?;
         let shared = Arc::new(Shared::default());
+        let seats = Seats::new(&hands);
         let dial = Dial { connector, uri: target.uri(), hands, shared: shared.clone() };
-        Ok(Self { desk: Lock::new(desk(dial)), shared, target })
+        Ok(Self { desk: Lock::new(desk(dial)), seats, shared, target })
     }
 
     /// Closes what rested too long; whether nothing is left.
@@ -179,11 +183,12 @@ impl Lane {
         })
     }
 
-    /// A line that is ready now.
+    /// A line that is ready now, and a seat.
     fn free(&self) -> Option<Lease> {
         if self.shared.is_spoken() {
             return None;
         }
+        let seat = self.seats.free()?;
         let mut desk = self.desk.lock();
         if desk.is_empty() {
             return None;
@@ -191,7 +196,7 @@ impl Lane {
         let found = desk.find();
         drop(desk);
         let Found::Free(slot) = found else { return None };
-        let lease = Lease::of(slot)?;
+        let lease = Lease::of(slot, seat)?;
         if lease.line.as_ref().is_some_and(|line| line.sender.is_ready()) {
             return Some(lease);
         }
@@ -219,9 +224,11 @@ impl Lane {
             head.extensions_mut().insert(Delay(sent.duration_since(asked)));
             head
         };
+        let mut seat = if self.shared.is_spoken() { Seat::default() } else { self.seats.wait().await };
         for _ in 0..MAX_TRIES {
-            let (mut error, reused) = match self.find().await? {
+            let (mut error, reused) = match self.find(&mut seat).await? {
                 Way::Shared(mut sender) => {
+                    seat = Seat::default();
                     self.target.lengthen(&mut request);
                     let sent = clock::now();
                     match sender.try_send_request(request).await {
@@ -252,7 +259,7 @@ impl Lane {
     }
 
     /// Waits for a connection: one that comes free, or a new one.
-    async fn find(&self) -> Result<Way, Failed> {
+    async fn find(&self, seat: &mut Seat) -> Result<Way, Failed> {
         for _ in 0..MAX_TRIES {
             let arrived = self.shared.arrived.notified();
             let mut arrived = pin!(arrived);
@@ -276,7 +283,7 @@ impl Lane {
             match slot {
                 Ok(mut slot) => {
                     if poll_fn(|context| slot.poll_ready(context)).await.is_ok()
-                        && let Some(lease) = Lease::of(slot)
+                        && let Some(lease) = Lease::of(slot, mem::take(seat))
                     {
                         return Ok(Way::Own(lease));
                     }

@@ -34,6 +34,7 @@ mod plain;
 mod pool;
 mod proxied;
 mod roots;
+mod seats;
 mod shared;
 mod sip;
 mod tls;

@@ -78,6 +78,23 @@ def test_many_calls_at_once_leave_connections_that_are_used_again(face, api):
     assert api.accepted <= 16
 
 
+def test_a_crowd_is_answered_whole_and_a_slow_server_has_all_of_it_at_once(api, tls):
+    # 64 requests at once wait for nobody; the next ones look for a moment whether one of them ends.
+    api.on("/slow", Reply(200, delay=1.5))
+
+    async def main():
+        async with botsec.AsyncClient(api.origin, networks="loopback", tls=tls, retry=1) as client:
+            for _ in range(3):
+                answers = await asyncio.gather(*(client.get("/x") for _ in range(150)))
+                assert [answer.status_code for answer in answers] == [200] * 150
+            # Each of them is with the server before the first is answered.
+            answers = await asyncio.gather(*(client.get("/slow") for _ in range(100)))
+            assert [answer.status_code for answer in answers] == [200] * 100
+            assert api.accepted >= 100
+
+    asyncio.run(main())
+
+
 #: In a process of its own, where nobody else's threads are.
 CLOSES = """
 import asyncio, pathlib, sys, time, botsec
