@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde::de::IgnoredAny;
 
-use super::table::{Table, UNITS, first, rewrite, suspects};
+use super::table::{Table, UNITS, first, is_surrogate, rewrite, suspects};
 use crate::error::{Code, Error};
 
 static HTML: Table = Table::of(&[(b'&', "&amp;"), (b'<', "&lt;"), (b'>', "&gt;"), (b'"', "&quot;"), (b'\'', "&#x27;")]);
@@ -20,7 +20,8 @@ pub fn html(text: &str) -> Cow<'_, str> {
     HTML.apply(text, is_html)
 }
 
-/// [`html`] for text in Latin-1, or in UTF-16 or UTF-32 of the machine's byte order; nothing when nothing changes.
+/// [`html`] for text in Latin-1, or in UTF-16 or UTF-32 of the machine's byte order; nothing when nothing changes. UTF-32 with
+/// surrogates, which are no characters, comes back with them, changed or not.
 pub fn html_units(raw: &[u8], width: Width) -> Option<Vec<u8>> {
     match width {
         Width::One => HTML.apply_units(raw, |block: &[[u8; 1]; UNITS]| {
@@ -36,7 +37,10 @@ pub fn html_units(raw: &[u8], width: Width) -> Option<Vec<u8>> {
         Width::Four => HTML.apply_units(raw, |block: &[[u8; 4]; UNITS]| {
             let found = block.iter().fold(0, |found, unit| {
                 let unit = u32::from_ne_bytes(*unit);
-                found | u32::from(unit & 0xffff_fffa == 0x22) | u32::from(unit | 2 == 0x3e)
+                found
+                    | u32::from(unit & 0xffff_fffa == 0x22)
+                    | u32::from(unit | 2 == 0x3e)
+                    | u32::from(is_surrogate(unit))
             });
             found != 0
         }),

@@ -14,6 +14,11 @@ const BLOCK: usize = 64;
 /// Units of a wider text that are looked at together.
 pub(super) const UNITS: usize = 32;
 
+/// Whether a unit of UTF-32 is no character.
+pub(super) const fn is_surrogate(unit: u32) -> bool {
+    unit >> 11 == 0xd800 >> 11
+}
+
 #[expect(clippy::indexing_slicing, reason = "runs at compile time, where a wrong index does not build")]
 impl Table {
     /// Every byte stands for itself but these.
@@ -146,8 +151,8 @@ impl Table {
         out
     }
 
-    /// Rewrites text that stands as units of `W` bytes in the machine's order, as interpreters hold it; nothing when it is
-    /// clean. `dirty` is asked for blocks, and may be wrong when it says yes.
+    /// Rewrites text that stands as units of `W` bytes in the machine's order, as interpreters hold it; nothing when nothing
+    /// changes and no unit of four bytes is a surrogate. `dirty` is asked for blocks, and may be wrong when it says yes.
     pub(super) fn apply_units<const W: usize>(
         &self,
         raw: &[u8],
@@ -179,7 +184,9 @@ impl Table {
             changed |= stands != block;
             out.extend_from_slice(stands.as_flattened());
         }
-        changed.then_some(out)
+        let is_surrogate =
+            |unit: &[u8; W]| unit.as_slice().try_into().is_ok_and(|unit| is_surrogate(u32::from_ne_bytes(unit)));
+        (changed || rest.iter().any(is_surrogate)).then_some(out)
     }
 
     /// As [`Self::write_rows`]: each row is written whole, as units.

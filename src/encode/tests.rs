@@ -184,3 +184,21 @@ proptest! {
         prop_assert_eq!(unescape(&discord(&text, Where::Text)).replace('\u{200b}', ""), text.replace('\u{200b}', ""));
     }
 }
+
+#[test]
+fn text_with_surrogates_never_passes_as_clean() {
+    let units = |codes: &[u32]| codes.iter().flat_map(|code| code.to_ne_bytes()).collect::<Vec<u8>>();
+    for len in [1, 31, 32, 33, 64, 100] {
+        for clean in [0x23, 0x41, 0xd7ff, 0xe000, 0x1_d800, 0x10_ffff] {
+            assert_eq!(html_units(&units(&vec![clean; len]), Width::Four), None);
+        }
+        for at in 0..len {
+            for surrogate in [0xd800, 0xdbff, 0xdc00, 0xdfff] {
+                let mut codes = vec![0x1_f600; len];
+                codes[at] = surrogate;
+                let raw = units(&codes);
+                assert_eq!(html_units(&raw, Width::Four), Some(raw), "{surrogate:x} at {at} of {len}");
+            }
+        }
+    }
+}
