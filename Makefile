@@ -62,7 +62,7 @@ endif
 python: $(VENV)/.extras
 	$(BIN)/python -m pytest
 
-# The wheel as it is released (thin LTO, trained), beside its peers, in an environment of its own.
+# The wheel as it is released (whole-program LTO, trained), beside its peers, in an environment of its own.
 bench: $(VENV)/.ready
 	rm -rf target/bench-wheels
 	@test -n "$(PGO)" || echo "botsec: without llvm-tools the wheel is not trained, and slower: rustup component add llvm-tools" >&2

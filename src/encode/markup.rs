@@ -35,14 +35,16 @@ pub fn html_units(raw: &[u8], width: Width) -> Option<Vec<u8>> {
             found != 0
         }),
         Width::Four => HTML.apply_units(raw, |block: &[[u8; 4]; UNITS]| {
-            let found = block.iter().fold(0, |found, unit| {
-                let unit = u32::from_ne_bytes(*unit);
-                found
-                    | u32::from(unit & 0xffff_fffa == 0x22)
-                    | u32::from(unit | 2 == 0x3e)
-                    | u32::from(is_surrogate(unit))
-            });
-            found != 0
+            // What is no byte becomes 255, so that most comparisons are of bytes.
+            let mut bytes = [0; UNITS];
+            for (byte, unit) in bytes.iter_mut().zip(block) {
+                *byte = i32::from_ne_bytes(*unit).clamp(0, 0xff) as u8;
+            }
+            let special =
+                bytes.iter().fold(0, |found, byte| found | u8::from(byte & 0xfa == 0x22) | u8::from(byte | 2 == 0x3e));
+            let surrogate =
+                block.iter().fold(0, |found, unit| found | u32::from(is_surrogate(u32::from_ne_bytes(*unit))));
+            (special != 0) | (surrogate != 0)
         }),
     }
 }
