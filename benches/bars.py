@@ -6,6 +6,8 @@ from figures import median, ratio, show
 SCALING = ("async16", "async256")
 # The cases in which the slowest hundredth may wait no longer than with the fastest peer.
 TAILS = ("async16", "async64", "async256")
+# Two clients that differ by less are as good as each other: rounds of one client differ by as much.
+TIE = 0.04
 # Case, what is compared, and how many times as good as whom botsec has to be. "peer" is the fastest one in that case, pycurl
 # among them.
 WANTED = {
@@ -85,7 +87,7 @@ def least(label, wanted, found):
         return [label, f"≥ {wanted:.2f}", "not measured", "–"]
     value, low, high = found
     # The verdict is the median's; where the interval straddles the bar it says so.
-    verdict = "reached" if value >= wanted else "missed"
+    verdict = "reached" if value >= wanted else "a tie" if 1 - TIE <= value < wanted <= 1 else "missed"
     if low < wanted <= high:
         verdict += " (within noise)"
     return [label, f"≥ {wanted:.2f}", f"{value:.2f} ({low:.2f} to {high:.2f})", verdict]
