@@ -14,6 +14,7 @@ SHORT = [
     "tab\there\nline\x1b[31mred\x1b[0m \u202eevil\u200b",
 ]
 TEXTS = [*SHORT, *(text * 12 for text in SHORT), "x" * 1024, "<b>&amp;</b> *x* " * 60, "()[]{}*_~`>#+-=|.!\\" * 20]
+LONG = ["x" * 1024, "plain text <&>" * 73, *(text * 40 for text in SHORT[3:6])]
 MARKUP = (
     "<p onclick=x>Hello <b>you</b> <script>alert(1)</script><a href='javascript:x'>y</a> <ul><li>x<li>y</ul>"
     "<img src=https://example.com/a.png><table><tr><td>1 &lt; 2</table><!-- note --><i><u>nested</i></u> text "
@@ -86,8 +87,11 @@ def escapers():
                 # No text is the same object twice: one that was read before keeps what was read.
                 for fresh in [text[:1] + text[1:] for _ in range(share(8))] + [text] * share(8):
                     attempt(function, fresh, **options)
-    for text in TEXTS[:3] * share(500):
+    # What bots call for every text that they show.
+    for text in SHORT[:5] * share(20_000):
         escape.html(text)
+    for text in LONG * share(1_500):
+        escape.html(text[:1] + text[1:])
 
 
 def validators():
