@@ -80,7 +80,7 @@ def test_many_calls_at_once_leave_connections_that_are_used_again(face, api):
 
 def test_a_crowd_is_answered_whole_and_a_slow_server_has_all_of_it_at_once(api, tls):
     # 64 requests at once wait for nobody; the next ones look for a moment whether one of them ends.
-    api.on("/slow", Reply(200, delay=1.5))
+    api.on("/slow", Reply(200, delay=4))
 
     async def main():
         async with botsec.AsyncClient(api.origin, networks="loopback", tls=tls, retry=1) as client:
