@@ -260,6 +260,7 @@ class Aws(SecretProvider):
         profile: str | None = None,
         endpoint: str | None = None,
         sts_endpoint: str | None = None,
+        allow_process: bool = False,
         networks: str | Sequence[str] | None = None,
         tls: Tls | None = None,
     ) -> Self: ...
@@ -270,6 +271,7 @@ class Aws(SecretProvider):
         region: str | None = None,
         endpoint: str | None = None,
         sts_endpoint: str | None = None,
+        allow_process: bool = False,
         networks: str | Sequence[str] | None = None,
         tls: Tls | None = None,
     ) -> Self: ...

@@ -10,7 +10,7 @@ use super::convert::{text, type_name};
 use super::error::{Raise, wrong_type};
 use super::provider::{PyProvider, reach};
 use super::secret::PySecret;
-use crate::secrets::{self, AwsOptions, Credentials};
+use crate::secrets::{self, AwsOptions, Credentials, Reach};
 use crate::validate::Leaf;
 
 /// AWS Secrets Manager.
@@ -29,6 +29,8 @@ use crate::validate::Leaf;
 ///         counts where none is given.
 ///     endpoint: Another endpoint of Secrets Manager, such as `"https://vpce-….vpce.amazonaws.com"`.
 ///     sts_endpoint: Another endpoint of STS, which gives the keys of roles.
+///     allow_process: Run the program that a profile names as its `credential_process`: without a shell, for at most 20 seconds,
+///         and without those variables of the environment that hold a secret loaded before.
 ///     networks: Networks that are not public, such as `"private"` where endpoints have private addresses.
 ///     tls: TLS options.
 ///
@@ -45,7 +47,7 @@ pub(super) struct Aws;
 impl Aws {
     #[new]
     #[pyo3(signature = (region=None, *, access_key_id=None, secret_access_key=None, session_token=None, profile=None,
-        endpoint=None, sts_endpoint=None, networks=None, tls=None))]
+        endpoint=None, sts_endpoint=None, allow_process=false, networks=None, tls=None))]
     #[expect(clippy::too_many_arguments, reason = "the keywords of Python")]
     fn new(
         py: Python<'_>,
@@ -56,6 +58,7 @@ impl Aws {
         profile: Option<String>,
         endpoint: Option<String>,
         sts_endpoint: Option<String>,
+        allow_process: bool,
         networks: Option<&Bound<'_, PyAny>>,
         tls: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyClassInitializer<Self>> {
@@ -73,7 +76,7 @@ impl Aws {
                 ));
             }
         };
-        let given = Given { region, endpoint, sts_endpoint };
+        let given = Given { region, endpoint, sts_endpoint, allow_process };
         made(py, credentials, given, networks, tls)
     }
 
@@ -87,20 +90,23 @@ impl Aws {
     ///     region: Instead of `AWS_REGION`, `AWS_DEFAULT_REGION` or the profile's.
     ///     endpoint: As for the class.
     ///     sts_endpoint: As for the class.
+    ///     allow_process: As for the class.
     ///     networks: As for the class.
     ///     tls: As for the class.
     #[classmethod]
-    #[pyo3(signature = (*, region=None, endpoint=None, sts_endpoint=None, networks=None, tls=None))]
+    #[pyo3(signature = (*, region=None, endpoint=None, sts_endpoint=None, allow_process=false, networks=None, tls=None))]
     fn from_env<'py>(
         class: &Bound<'py, PyType>,
         region: Option<String>,
         endpoint: Option<String>,
         sts_endpoint: Option<String>,
+        allow_process: bool,
         networks: Option<&Bound<'py, PyAny>>,
         tls: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, Self>> {
         let py = class.py();
-        Bound::new(py, made(py, Credentials::Environment, Given { region, endpoint, sts_endpoint }, networks, tls)?)
+        let given = Given { region, endpoint, sts_endpoint, allow_process };
+        Bound::new(py, made(py, Credentials::Environment, given, networks, tls)?)
     }
 }
 
@@ -109,6 +115,7 @@ struct Given {
     region: Option<String>,
     endpoint: Option<String>,
     sts_endpoint: Option<String>,
+    allow_process: bool,
 }
 
 fn made(
@@ -123,9 +130,9 @@ fn made(
         Credentials::Profile(name) => format!("profile={name:?}"),
         Credentials::Environment => "from_env".to_owned(),
     };
-    let reach = reach("", networks, tls)?;
-    let Given { region, endpoint, sts_endpoint } = given;
-    let options = AwsOptions { region, credentials, endpoint, sts_endpoint, networks: reach.networks, tls: reach.tls };
+    let Given { region, endpoint, sts_endpoint, allow_process } = given;
+    let Reach { networks, tls, .. } = reach("", networks, tls)?;
+    let options = AwsOptions { region, credentials, endpoint, sts_endpoint, allow_process, networks, tls };
     let aws = py.detach(|| secrets::Aws::new(options)).or_raise(py)?;
     let shown = format!("Aws({:?}, {who})", aws.region().unwrap_or("-")).replace('"', "'");
     Ok(PyClassInitializer::from(PyProvider::new(Arc::new(aws), shown)).add_subclass(Aws))

@@ -3,6 +3,7 @@
 mod aws;
 mod azure;
 pub mod caller;
+mod endpoint;
 mod env;
 mod file;
 mod gcp;

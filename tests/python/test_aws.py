@@ -659,7 +659,7 @@ def test_a_source_that_is_none_is_refused_without_being_repeated(make):
         "two words",
         "arn:aws:s3:::bucket",
         "bot?version=3",
-        "bot?endpoint=https://evil.example.com",
+        "bot?url=https://evil.example.com",
         "b//t",
     ):
         with pytest.raises(ValueError, match="aws-sm|version") as caught:

@@ -2,14 +2,14 @@
 
 use super::region::Region;
 use crate::error::{Code, Error};
-use crate::secrets::Place;
+use crate::secrets::{Place, endpoint};
 
 /// The version that is in use, and the one before it.
 pub(super) const CURRENT: &str = "AWSCURRENT";
 pub(super) const PREVIOUS: &str = "AWSPREVIOUS";
 
 /// The parameters that a source takes.
-pub(super) const PARAMS: &[&str] = &["field", "stage", "version"];
+pub(super) const PARAMS: &[&str] = &["field", "stage", "version", endpoint::PARAM];
 
 /// What is read: taken from the source's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub(super) struct Asked {
     pub(super) field: Option<String>,
     pub(super) stage: Option<String>,
     pub(super) version: Option<String>,
+    /// Whether the source names the endpoint as well.
+    pub(super) has_endpoint: bool,
 }
 
 impl Asked {
@@ -45,7 +47,8 @@ impl Asked {
         }
         let own = |text: Option<&str>| text.map(str::to_owned);
         let (field, stage, version) = (own(place.param("field")), own(stage), own(version));
-        Ok(Self { id: place.path.clone(), region, field, stage, version })
+        let has_endpoint = place.param(endpoint::PARAM).is_some();
+        Ok(Self { id: place.path.clone(), region, field, stage, version, has_endpoint })
     }
 
     /// Whether a certain version is asked for; else the current one, which may have one before it.
@@ -129,7 +132,7 @@ mod tests {
             "arn:aws:secretsmanager:eu-west-3:123456789012:other:x",
             "name?version=3",
             "name?version=AWSPREVIOUS",
-            "name?endpoint=https://evil.example.com",
+            "name?url=https://evil.example.com",
         ] {
             let error = parse(bad).unwrap_err();
             assert_eq!(error.code(), Code::UsageValue, "{bad}");

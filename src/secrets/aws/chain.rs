@@ -34,12 +34,12 @@ pub(super) struct WebIdentity {
 }
 
 impl Surroundings {
-    /// Reads the variables that every AWS client reads.
+    /// Reads the variables that every AWS client reads; `runs_programs` allows a profile's `credential_process`.
     ///
     /// # Errors
     /// `SecretAccessError` for the name of a file that cannot be one.
-    pub(super) fn read() -> Result<Self, Error> {
-        let files = profile::Files::locate()?;
+    pub(super) fn read(runs_programs: bool) -> Result<Self, Error> {
+        let files = profile::Files::locate(runs_programs)?;
         Ok(Self { keys: Self::keys(), identity: Self::identity(), machine: AwsMachine::from_env(), files })
     }
 
@@ -158,6 +158,7 @@ impl Chain {
                     sts::assume_role(&*self.services.sts(&region).map_err(firm)?, &region, &role, &keys).await
                 }
                 Plan::Web(identity) => self.web(&identity).await,
+                Plan::Program(program) => program.keys().await,
                 Plan::Sso(sso) => {
                     let region = Region::parse(&sso.region).map_err(firm)?;
                     let folder = self.around.files.sso_cache();

@@ -5,6 +5,7 @@
 mod asked;
 mod chain;
 mod keys;
+mod process;
 mod profile;
 mod read;
 mod refusal;
@@ -59,6 +60,8 @@ pub struct AwsOptions {
     pub endpoint: Option<String>,
     /// Another endpoint of STS.
     pub sts_endpoint: Option<String>,
+    /// Whether a profile's `credential_process` may run.
+    pub allow_process: bool,
     /// Networks that are not public, for all of these hosts.
     pub networks: Vec<String>,
     /// How their certificates are judged.
@@ -80,10 +83,10 @@ impl Aws {
     /// `InsecureUrlError` for an endpoint that is not https, `ValueError` for a region, key or network that is none,
     /// `SecretNotFoundError` and `SecretAccessError` for a variable or profile that cannot be used.
     pub fn new(options: AwsOptions) -> Result<Self, Error> {
-        let AwsOptions { region, credentials, endpoint, sts_endpoint, networks, tls } = options;
+        let AwsOptions { region, credentials, endpoint, sts_endpoint, allow_process, networks, tls } = options;
         let around = match &credentials {
             Credentials::Keys { .. } => None,
-            Credentials::Profile(_) | Credentials::Environment => Some(Surroundings::read()?),
+            Credentials::Profile(_) | Credentials::Environment => Some(Surroundings::read(allow_process)?),
         };
         let is_whole = matches!(credentials, Credentials::Environment);
         let variable = |name| if is_whole { env::variable(name) } else { Ok(None) };
@@ -145,7 +148,7 @@ impl Provider for Aws {
         let asked = Asked::parse(place)?;
         let wrong = |said: &str| Error::new(Code::UsageValue).saying(said);
         let region = match (&asked.region, &self.region) {
-            (Some(arn), Some(own)) if arn != own && self.services.has_endpoint() => {
+            (Some(arn), Some(own)) if arn != own && self.services.has_endpoint() && !asked.has_endpoint => {
                 return Err(wrong("The secret's ARN names another region than that of the endpoint."));
             }
             (Some(region), _) | (None, Some(region)) => region.clone(),
@@ -155,7 +158,7 @@ impl Provider for Aws {
             }
         };
         self.home.lock().get_or_insert_with(|| region.clone());
-        let caller = self.services.secrets(&region)?;
+        let caller = self.services.secrets(place, &region)?;
         Ok(Arc::new(Kept(Arc::new(Read { caller, region, proof: self.proof.clone(), asked }))))
     }
 }

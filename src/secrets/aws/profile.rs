@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::chain::WebIdentity;
 use super::keys::Keys;
+use super::process::Program;
 use super::sso::Sso;
 use super::sts::Role;
 use crate::error::{Code, Error};
@@ -30,6 +31,7 @@ pub(super) enum Plan {
     Role(Role, Origin),
     Web(WebIdentity),
     Sso(Sso),
+    Program(Program),
 }
 
 /// Whose keys take on a role.
@@ -47,11 +49,13 @@ pub(super) struct Files {
     config: PathBuf,
     credentials: PathBuf,
     home: PathBuf,
+    /// Whether programs that a profile names may run.
+    runs_programs: bool,
 }
 
 impl Files {
     /// `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE`, or the usual places below the home directory.
-    pub(super) fn locate() -> Result<Self, Error> {
+    pub(super) fn locate(runs_programs: bool) -> Result<Self, Error> {
         let home = match env::variable("HOME")? {
             Some(home) => Some(home),
             None => env::variable("USERPROFILE")?,
@@ -68,6 +72,7 @@ impl Files {
             config: place(env::variable("AWS_CONFIG_FILE")?, "config"),
             credentials: place(env::variable("AWS_SHARED_CREDENTIALS_FILE")?, "credentials"),
             home: home.clone(),
+            runs_programs,
         })
     }
 
@@ -81,7 +86,7 @@ impl Files {
     /// # Errors
     /// `SecretAccessError` for a file that cannot be read.
     pub(super) fn read(&self) -> Result<Book, Error> {
-        let mut book = Book::default();
+        let mut book = Book { runs_programs: self.runs_programs, ..Book::default() };
         book.add(&text(&self.config)?, true);
         book.add(&text(&self.credentials)?, false);
         Ok(book)
@@ -109,7 +114,10 @@ fn text(path: &Path) -> Result<Zeroizing<String>, Error> {
 
 /// Sections by name, each with its settings.
 #[derive(Default)]
-pub(super) struct Book(Vec<(String, Vec<(String, Zeroizing<String>)>)>);
+pub(super) struct Book {
+    sections: Vec<(String, Vec<(String, Zeroizing<String>)>)>,
+    runs_programs: bool,
+}
 
 /// A section of the config file that holds a login, not a profile.
 const SSO_SESSION: &str = "sso-session ";
@@ -128,7 +136,7 @@ impl Book {
                 section = name.map(|name| self.section(name));
             } else if let (Some((key, value)), Some(at)) = (line.split_once('='), section) {
                 let (key, value) = (key.trim().to_ascii_lowercase(), Zeroizing::new(value.trim().to_owned()));
-                let Some((_, settings)) = self.0.get_mut(at) else { continue };
+                let Some((_, settings)) = self.sections.get_mut(at) else { continue };
                 settings.retain(|(known, _)| *known != key);
                 settings.push((key, value));
             }
@@ -136,15 +144,15 @@ impl Book {
     }
 
     fn section(&mut self, name: String) -> usize {
-        let known = self.0.iter().position(|(known, _)| *known == name);
+        let known = self.sections.iter().position(|(known, _)| *known == name);
         known.unwrap_or_else(|| {
-            self.0.push((name, Vec::new()));
-            self.0.len() - 1
+            self.sections.push((name, Vec::new()));
+            self.sections.len() - 1
         })
     }
 
     fn of(&self, section: &str) -> Option<Settings<'_>> {
-        self.0.iter().find(|(name, _)| name == section).map(|(name, settings)| Settings { name, settings })
+        self.sections.iter().find(|(name, _)| name == section).map(|(name, settings)| Settings { name, settings })
     }
 
     pub(super) fn region(&self, profile: &str) -> Option<String> {
@@ -183,10 +191,12 @@ impl Book {
             Some(arn) => self.role(&settings, arn, seen),
             None if settings.has_sso() => self.sso(&settings).map(Plan::Sso),
             None if settings.get("aws_access_key_id").is_some() => settings.keys(),
-            None if settings.get("credential_process").is_some() => Err(settings
-                .refuse("credential_process", "names a program, and botsec runs none")
-                .hint("let the program write a profile's keys, or use provider= with a callable")),
-            None => Err(settings.refuse("aws_access_key_id", "is missing, and no other setting says how to log in")),
+            None => match settings.get("credential_process") {
+                Some(line) => self.program(&settings, line).map(Plan::Program),
+                None => {
+                    Err(settings.refuse("aws_access_key_id", "is missing, and no other setting says how to log in"))
+                }
+            },
         }
     }
 
@@ -211,6 +221,15 @@ impl Book {
             }
         };
         Ok(Plan::Role(role, origin))
+    }
+
+    fn program(&self, settings: &Settings<'_>, line: &str) -> Result<Program, Error> {
+        if !self.runs_programs {
+            let hint = "where that program may run: Aws(profile=…, allow_process=True)";
+            return Err(settings.refuse("credential_process", "names a program, which is not allowed").hint(hint));
+        }
+        let why = "is not a command line: a quote is not closed, or nothing is there";
+        Program::parse(settings.name, line).ok_or_else(|| settings.refuse("credential_process", why))
     }
 
     fn sso(&self, settings: &Settings<'_>) -> Result<Sso, Error> {

@@ -99,6 +99,13 @@ fn what_cannot_be_used_is_named() {
 }
 
 #[test]
+fn a_program_is_there_where_it_is_allowed() {
+    let mut book = book();
+    book.runs_programs = true;
+    assert!(matches!(book.plan("program").unwrap(), Plan::Program(_)));
+}
+
+#[test]
 fn only_settings_of_the_profile_itself_count() {
     let book = book();
     assert_eq!(book.region(DEFAULT).as_deref(), Some("eu-central-1"));

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::region::Region;
 use crate::error::Error;
-use crate::fork::Lock;
-use crate::secrets::{Caller, Reach};
+use crate::secrets::endpoint::{ByEndpoint, renamed};
+use crate::secrets::{Caller, Place, Reach};
 use crate::transport::Tls;
 
 /// Endpoints that take the place of AWS's own, and how all of them are reached.
@@ -21,27 +21,28 @@ pub(super) struct Endpoints {
 /// The clients that were needed so far.
 pub(super) struct Services {
     endpoints: Endpoints,
-    known: Lock<Vec<(String, Arc<Caller>)>>,
+    known: ByEndpoint<Arc<Caller>>,
 }
 
 impl Services {
     /// # Errors
     /// As [`Caller::new`], for every endpoint that was given.
     pub(super) fn new(endpoints: Endpoints) -> Result<Self, Error> {
-        let services = Self { endpoints, known: Lock::default() };
+        let services = Self { endpoints, known: ByEndpoint::default() };
         let Endpoints { secrets, sts, sso, .. } = services.endpoints.clone();
         for (name, base) in [("endpoint", secrets), ("sts_endpoint", sts), ("AWS_ENDPOINT_URL_SSO", sso)] {
             let Some(base) = base else { continue };
-            services.caller(base).map_err(|error| {
-                let said = error.user_message().replace("base_url", name);
-                error.saying(said)
-            })?;
+            services.caller(base).map_err(|error| renamed(error, name))?;
         }
         Ok(services)
     }
 
-    pub(super) fn secrets(&self, region: &Region) -> Result<Arc<Caller>, Error> {
-        self.caller(self.endpoints.secrets.clone().unwrap_or_else(|| region.base("secretsmanager")))
+    /// Secrets Manager of a region, where the secret's source names no endpoint of its own.
+    pub(super) fn secrets(&self, place: &Place, region: &Region) -> Result<Arc<Caller>, Error> {
+        match self.known.of(place, |base| self.open(base)) {
+            Some(named) => named,
+            None => self.caller(self.endpoints.secrets.clone().unwrap_or_else(|| region.base("secretsmanager"))),
+        }
     }
 
     pub(super) fn sts(&self, region: &Region) -> Result<Arc<Caller>, Error> {
@@ -57,19 +58,12 @@ impl Services {
     }
 
     fn caller(&self, base: String) -> Result<Arc<Caller>, Error> {
-        let known = self.known.lock().iter().find(|(url, _)| *url == base).map(|(_, caller)| caller.clone());
-        if let Some(caller) = known {
-            return Ok(caller);
-        }
+        self.known.get(&base, || self.open(&base))
+    }
+
+    fn open(&self, base: &str) -> Result<Arc<Caller>, Error> {
         let Endpoints { networks, tls, .. } = &self.endpoints;
-        let reach = Reach { base: base.clone(), networks: networks.clone(), tls: tls.clone() };
-        let made = Arc::new(Caller::new(&reach)?);
-        let mut held = self.known.lock();
-        // Of two that were made at once the first stays.
-        if let Some((_, caller)) = held.iter().find(|(url, _)| *url == base) {
-            return Ok(caller.clone());
-        }
-        held.push((base, made.clone()));
-        Ok(made)
+        let reach = Reach { base: base.to_owned(), networks: networks.clone(), tls: tls.clone() };
+        Caller::new(&reach).map(Arc::new)
     }
 }

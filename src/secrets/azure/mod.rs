@@ -13,6 +13,7 @@ use std::sync::Arc;
 use self::answer::bundle;
 use self::login::{Login, Renewal};
 use super::caller::{field, json, strange};
+use super::endpoint::{self, ByEndpoint};
 use super::grant::{Shared, ready, refusal};
 use super::{Answer, Ask, Caller, Fetch, Fetching, Place, Provider, Reach, env, found};
 use crate::clock;
@@ -41,6 +42,13 @@ pub struct AzureOptions {
 
 /// A vault of Azure.
 pub struct Azure {
+    options: AzureOptions,
+    own: Arc<End>,
+    others: ByEndpoint<Arc<End>>,
+}
+
+/// One address of the vault, and the login that belongs to it.
+struct End {
     caller: Arc<Caller>,
     login: Arc<Login>,
     token: Shared,
@@ -52,22 +60,31 @@ impl Azure {
     /// # Errors
     /// `InsecureUrlError` for a vault that is not https, `ValueError` for an authority, ids and networks that are not understood.
     pub fn new(options: AzureOptions) -> Result<Self, Error> {
-        let AzureOptions { reach, credentials, authority, trusts_authority } = options;
-        let caller = Arc::new(Caller::new(&reach)?);
-        let url = SafeUrl::parse_base(&reach.base)?;
-        if url.path_and_query().0 != "/" {
-            return Err(
-                Error::new(Code::UsageValue).saying("The vault's URL has no path: https://NAME.vault.azure.net")
-            );
-        }
-        let origin = url.origin().clone();
-        let login = Login::new(credentials, authority.as_deref(), trusts_authority, reach, caller.clone(), origin)?;
-        Ok(Self { caller, login: Arc::new(login), token: Shared::default() })
+        let own = Arc::new(End::new(&options, &options.reach.base)?);
+        Ok(Self { options, own, others: ByEndpoint::default() })
     }
 
     /// The vault's host.
     pub fn host(&self) -> String {
-        self.caller.host()
+        self.own.caller.host()
+    }
+}
+
+impl End {
+    /// The vault at `base`, which proves by its challenge that it is the vault of the options.
+    fn new(options: &AzureOptions, base: &str) -> Result<Self, Error> {
+        let AzureOptions { reach, credentials, authority, trusts_authority } = options.clone();
+        let caller = Arc::new(Caller::new(&Reach { base: base.to_owned(), ..reach.clone() })?);
+        for url in [base, &reach.base] {
+            if SafeUrl::parse_base(url)?.path_and_query().0 != "/" {
+                return Err(
+                    Error::new(Code::UsageValue).saying("The vault's URL has no path: https://NAME.vault.azure.net")
+                );
+            }
+        }
+        let origin = SafeUrl::parse_base(&reach.base)?.origin().clone();
+        let login = Login::new(credentials, authority.as_deref(), trusts_authority, reach, caller.clone(), origin)?;
+        Ok(Self { caller, login: Arc::new(login), token: Shared::default() })
     }
 }
 
@@ -110,7 +127,7 @@ impl Provider for Azure {
     }
 
     fn params(&self) -> &'static [&'static str] {
-        &["version", "field"]
+        &["version", "field", endpoint::PARAM]
     }
 
     fn open(&self, place: &Place) -> Result<Arc<dyn Fetch>, Error> {
@@ -122,11 +139,15 @@ impl Provider for Azure {
             return Err(Error::new(Code::UsageValue)
                 .saying("The text after `azure-kv:` is a secret's name, with `?version=` and `?field=`."));
         }
-        self.login.probe.get_or_init(|| place.path.clone());
-        let token = self.token.get(&self.login.name(), Arc::new(Renewal(self.login.clone())));
+        let end = match self.others.of(place, |base| End::new(&self.options, base).map(Arc::new)) {
+            Some(named) => named?,
+            None => self.own.clone(),
+        };
+        end.login.probe.get_or_init(|| place.path.clone());
+        let token = end.token.get(&end.login.name(), Arc::new(Renewal(end.login.clone())));
         let field = place.param("field").map(str::to_owned);
         Ok(Arc::new(Get(Arc::new(Reading {
-            caller: self.caller.clone(),
+            caller: end.caller.clone(),
             token,
             name: place.path.clone(),
             version,

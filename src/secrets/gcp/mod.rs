@@ -13,10 +13,10 @@ use std::sync::Arc;
 use self::login::{Login, Renewal};
 use self::place::{Payload, Spot, payload};
 use super::caller::{field, json, strange};
+use super::endpoint::{self, ByEndpoint, renamed};
 use super::grant::{Shared, ready, refusal};
 use super::{Answer, Ask, Caller, Fetch, Fetching, Place, Provider, Reach, env, found};
 use crate::error::{Code, Error};
-use crate::fork::Lock;
 use crate::secret::{Fault, Found, Secret};
 use crate::sign::Auth;
 use crate::url::Origin;
@@ -42,7 +42,7 @@ pub struct Gcp {
     endpoint: Option<String>,
     reach: Reach,
     /// A client for each endpoint that a secret was opened at.
-    callers: Lock<Vec<(String, Arc<Caller>)>>,
+    callers: ByEndpoint<Arc<Caller>>,
 }
 
 impl Gcp {
@@ -58,27 +58,19 @@ impl Gcp {
                 .saying("`hosts` takes hosts such as \"sts.example.com\" or \"localhost:8443\".")
         })?;
         let login = Arc::new(Login::new(credentials, hosts, reach.clone())?);
-        let gcp = Self { login, token: Shared::default(), endpoint, reach, callers: Lock::new(Vec::new()) };
+        let gcp = Self { login, token: Shared::default(), endpoint, reach, callers: ByEndpoint::default() };
         if let Some(endpoint) = gcp.endpoint.clone() {
-            gcp.caller(&endpoint)?;
+            gcp.caller(&endpoint).map_err(|error| renamed(error, "endpoint"))?;
         }
         Ok(gcp)
     }
 
     fn caller(&self, base: &str) -> Result<Arc<Caller>, Error> {
-        let known = |callers: &[(String, Arc<Caller>)]| {
-            callers.iter().find(|(known, _)| known == base).map(|(_, caller)| caller.clone())
-        };
-        if let Some(caller) = known(&self.callers.lock()) {
-            return Ok(caller);
-        }
-        let made = Arc::new(Caller::new(&Reach { base: base.to_owned(), ..self.reach.clone() })?);
-        let mut callers = self.callers.lock();
-        if let Some(caller) = known(&callers) {
-            return Ok(caller);
-        }
-        callers.push((base.to_owned(), made.clone()));
-        Ok(made)
+        self.callers.get(base, || self.open_at(base))
+    }
+
+    fn open_at(&self, base: &str) -> Result<Arc<Caller>, Error> {
+        Caller::new(&Reach { base: base.to_owned(), ..self.reach.clone() }).map(Arc::new)
     }
 }
 
@@ -112,12 +104,15 @@ impl Provider for Gcp {
     }
 
     fn params(&self) -> &'static [&'static str] {
-        &["version", "field"]
+        &["version", "field", endpoint::PARAM]
     }
 
     fn open(&self, place: &Place) -> Result<Arc<dyn Fetch>, Error> {
         let spot = Spot::parse(place)?;
-        let caller = self.caller(&self.endpoint.clone().unwrap_or_else(|| spot.endpoint()))?;
+        let caller = match self.callers.of(place, |base| self.open_at(base)) {
+            Some(named) => named?,
+            None => self.caller(&self.endpoint.clone().unwrap_or_else(|| spot.endpoint()))?,
+        };
         let token = self.token.get(&self.login.name(), Arc::new(Renewal(self.login.clone())));
         let field = place.param("field").map(str::to_owned);
         Ok(Arc::new(Access(Arc::new(Reading { caller, token, login: self.login.clone(), spot, field }))))

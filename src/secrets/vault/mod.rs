@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use self::session::{Renewal, Session};
 use super::caller::{json, member, status, strange};
+use super::endpoint::{self, ByEndpoint, renamed};
 use super::{Answer, Ask, Fetch, Fetching, Place, Provider, Reach, found, kept};
 use crate::error::{Class, Code, Error};
 use crate::secret::{Fault, Found, Renewed, Secret, Terms};
@@ -27,8 +28,27 @@ const PASSING: [u16; 3] = [412, 472, 473];
 
 /// A Vault: one login for all secrets that are read through it.
 pub struct Vault {
+    own: End,
+    reach: Reach,
+    login: Login,
+    namespace: Option<String>,
+    others: ByEndpoint<End>,
+}
+
+/// One address, and the login there.
+#[derive(Clone)]
+struct End {
     session: Arc<Session>,
     token: Secret,
+}
+
+impl End {
+    fn new(reach: &Reach, login: Login, namespace: Option<String>) -> Result<Self, Error> {
+        let session = Arc::new(Session::new(reach, login, namespace)?);
+        // Whoever logs in under another name is another one, also for quotas.
+        let token = kept(&session.name(), Arc::new(Renewal(session.clone())), Some(TOKEN), None);
+        Ok(Self { session, token })
+    }
 }
 
 impl Vault {
@@ -41,15 +61,13 @@ impl Vault {
         if namespace.as_deref().is_some_and(|text| header::value(text).is_err()) {
             return Err(Error::new(Code::UsageValue).saying("`namespace` is a path such as `team/bots`."));
         }
-        let session = Arc::new(Session::new(reach, login, namespace)?);
-        // Whoever logs in under another name is another one, also for quotas.
-        let token = kept(&session.name(), Arc::new(Renewal(session.clone())), Some(TOKEN), None);
-        Ok(Self { session, token })
+        let own = End::new(reach, login.clone(), namespace.clone()).map_err(|error| renamed(error, "url"))?;
+        Ok(Self { own, reach: reach.clone(), login, namespace, others: ByEndpoint::default() })
     }
 
     /// Its host.
     pub fn host(&self) -> String {
-        self.session.host()
+        self.own.session.host()
     }
 }
 
@@ -59,12 +77,17 @@ impl Provider for Vault {
     }
 
     fn params(&self) -> &'static [&'static str] {
-        &["field", "version", "engine", "mount"]
+        &["field", "version", "engine", "mount", endpoint::PARAM]
     }
 
     fn open(&self, place: &Place) -> Result<Arc<dyn Fetch>, Error> {
         let asked = Asked::parse(place)?;
-        Ok(Arc::new(Kept(Arc::new(Read { session: self.session.clone(), token: self.token.clone(), asked }))))
+        let made = |base: &str| {
+            let reach = Reach { base: base.to_owned(), ..self.reach.clone() };
+            End::new(&reach, self.login.clone(), self.namespace.clone())
+        };
+        let End { session, token } = self.others.of(place, made).unwrap_or_else(|| Ok(self.own.clone()))?;
+        Ok(Arc::new(Kept(Arc::new(Read { session, token, asked }))))
     }
 }
 

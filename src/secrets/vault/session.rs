@@ -93,11 +93,7 @@ impl Session {
                 Error::new(Code::UsageValue).saying("`mount` is a path such as `approle`, without slashes around.")
             );
         }
-        let named = |error: Error| {
-            let said = error.user_message().replace("`base_url`", "`url`");
-            error.saying(said)
-        };
-        Ok(Self { caller: Caller::new(reach).map_err(named)?, login, namespace, held: Lock::default() })
+        Ok(Self { caller: Caller::new(reach)?, login, namespace, held: Lock::default() })
     }
 
     pub(super) fn host(&self) -> String {
