@@ -55,6 +55,10 @@ GOOD = {
     "day": "2026-11-25",
     "kind": "a",
 }
+COUNT, MAIL, MIXED = validate.Int(1, 100), validate.Email(), validate.Record(FIELDS)
+NAMES = ["id", "name", "mail", "age", "score", "uuid", "level", "title", "points", "day"]
+WORDS = validate.Record({name: (validate.Str(1, 64), COUNT)[at % 2] for at, name in enumerate(NAMES)})
+SAID = {name: ("some words", 42)[at % 2] for at, name in enumerate(NAMES)}
 SINGLE = [
     (validate.Int(1, 100), [5, 500, "7", True]),
     (validate.Email(), ["someone@example.com", "nope", "a@b@c.example"]),
@@ -68,7 +72,7 @@ SINGLE = [
     (validate.DateTime(), ["2026-11-25T10:00:00Z", "2026-11-25"]),
     (validate.E164(), ["+12025550123", "12"]),
     (validate.Snowflake(), ["175928847299117063", "x"]),
-    (validate.Record(FIELDS), [GOOD, {**GOOD, "id": -1}, {**GOOD, "more": 1}, {}]),
+    (MIXED, [GOOD, {**GOOD, "id": -1}, {**GOOD, "more": 1}, {}]),
 ]
 
 
@@ -92,6 +96,10 @@ def escapers():
         escape.html(text)
     for text in LONG * share(1_500):
         escape.html(text[:1] + text[1:])
+    for text in SHORT[:3] * share(6_000):
+        escape.url_segment(text)
+        escape.telegram(text)
+        escape.discord(text)
 
 
 def validators():
@@ -100,6 +108,15 @@ def validators():
             attempt(validator, value)
             attempt(validator.check, value)
             validator.is_valid(value)
+    # What bots ask of every command: right values, most of them numbers and words.
+    for number in list(range(1, 101)) * share(600):
+        COUNT(number)
+        COUNT.is_valid(number)
+    for _ in range(share(6_000)):
+        MAIL.is_valid("someone@example.com")
+        for record, values in ((MIXED, GOOD), (WORDS, SAID)):
+            record(values)
+            record.is_valid(values)
 
 
 def messages():

@@ -68,8 +68,7 @@ fn units<'py>(text: &Text<'py>, width: Width) -> PyResult<Option<Units<'py>>> {
         && let Some((array, code)) = arrays(py)?
     {
         // It copies what stands there, and leaves it to others to look for surrogates: a third of the codec's time.
-        let units =
-            array.bind(py).call1((*code, text))?.call_method0(intern!(py, "tobytes"))?.cast_into::<PyBytes>()?;
+        let units = array.bind(py).call1((code, text))?.call_method0(intern!(py, "tobytes"))?.cast_into::<PyBytes>()?;
         return Ok(Some(Units { units, mark: &BYTE_ORDER, codec: c"utf-32" }));
     }
     let (name, codec) = match width {
@@ -83,15 +82,15 @@ fn units<'py>(text: &Text<'py>, width: Width) -> PyResult<Option<Units<'py>>> {
 }
 
 /// Python's arrays, and their code for characters of four bytes; nothing where they have none.
-fn arrays(py: Python<'_>) -> PyResult<&'static Option<(Py<PyAny>, &'static str)>> {
-    static ARRAYS: PyOnceLock<Option<(Py<PyAny>, &'static str)>> = PyOnceLock::new();
+fn arrays(py: Python<'_>) -> PyResult<&'static Option<(Py<PyAny>, Py<PyString>)>> {
+    static ARRAYS: PyOnceLock<Option<(Py<PyAny>, Py<PyString>)>> = PyOnceLock::new();
     ARRAYS.get_or_try_init(py, || {
         let Ok(module) = py.import("array") else { return Ok(None) };
         let array = module.getattr("array")?;
         // "w" came with 3.13; "u" before it is the C library's wide character, which has two bytes on Windows.
-        let code = if py.version_info() >= (3, 13) { "w" } else { "u" };
-        let size = array.call1((code,))?.getattr("itemsize")?.extract::<usize>()?;
-        Ok((size == 4).then(|| (array.unbind(), code)))
+        let code = PyString::new(py, if py.version_info() >= (3, 13) { "w" } else { "u" });
+        let size = array.call1((&code,))?.getattr("itemsize")?.extract::<usize>()?;
+        Ok((size == 4).then(|| (array.unbind(), code.unbind())))
     })
 }
 
