@@ -37,6 +37,7 @@ const FENCES: &[(&str, &str)] = &[
     ("memmap2", "secret"),
     ("rustix", "bindings"),
     ("rustix", "clock"),
+    ("rustix", "secrets"),
     ("reqwest", "transport"),
     ("hyper", "transport"),
     ("hyper_util", "transport"),

@@ -12,6 +12,7 @@ mod lines;
 mod markup;
 mod nesting;
 mod sanitize;
+mod scan;
 mod table;
 mod web;
 

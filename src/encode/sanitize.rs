@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use ammonia::{Builder, UrlRelative};
 
 use super::markup::html;
-use super::{nesting, table};
+use super::{nesting, scan};
 
 /// What may stay in sanitised HTML.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub enum Profile {
 pub fn sanitize_html(text: &str, profile: Profile) -> Cow<'_, str> {
     // What the parser or the serialiser would change.
     let live = |b: u8| (b | 2 == b'>') | (b == b'&') | (b == b'\r') | (b == 0) | (b == 0xc2);
-    if table::clean_prefix(text.as_bytes(), live) == text.len() {
+    if scan::clean_prefix(text.as_bytes(), live) == text.len() {
         return Cow::Borrowed(text);
     }
     if !nesting::is_bounded(text) {

@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 
+use super::scan::{BLOCK, clean_prefix};
+
 /// What stands for one byte: up to seven bytes, then how many.
 type Row = [u8; 8];
 
 /// From a byte to what stands for it.
 pub(super) struct Table([Row; 256]);
-
-/// Bytes that are looked at together: four of SSE2's and NEON's registers.
-const BLOCK: usize = 64;
 
 /// Units of a wider text that are looked at together.
 pub(super) const UNITS: usize = 32;
@@ -227,50 +226,6 @@ fn widened<const W: usize>(byte: u8) -> [u8; W] {
         *low = byte;
     }
     unit
-}
-
-/// The length of a prefix without dirty bytes: all of it, or down to the block that holds the first.
-#[inline]
-pub(super) fn clean_prefix(bytes: &[u8], dirty: impl Fn(u8) -> bool + Copy) -> usize {
-    let (blocks, rest) = bytes.as_chunks::<{ HALF * 2 }>();
-    for (number, block) in blocks.iter().enumerate() {
-        if let Some((first, last)) = halves(block)
-            && any(first, last, dirty)
-        {
-            return number * HALF * 2;
-        }
-    }
-    // The last block overlaps the one before it.
-    let found = match bytes.last_chunk::<{ HALF * 2 }>() {
-        _ if rest.is_empty() => false,
-        Some(block) => halves(block).is_some_and(|(first, last)| any(first, last, dirty)),
-        None => match halves(rest) {
-            Some((first, last)) => any(first, last, dirty),
-            None => rest.iter().any(|byte| dirty(*byte)),
-        },
-    };
-    if found { bytes.len() - rest.len() } else { bytes.len() }
-}
-
-/// Bytes of one register of SSE2 and NEON.
-const HALF: usize = 16;
-
-/// The first and the last of these bytes, which may overlap.
-#[inline]
-fn halves(bytes: &[u8]) -> Option<(&[u8; HALF], &[u8; HALF])> {
-    bytes.first_chunk().zip(bytes.last_chunk())
-}
-
-/// Compares two registers without a branch. A minimum in between keeps the compiler from making one register of bits of all
-/// comparisons, which takes it twice the instructions.
-#[inline]
-fn any(first: &[u8; HALF], last: &[u8; HALF], dirty: impl Fn(u8) -> bool) -> bool {
-    let clean = |byte: &u8| u8::from(!dirty(*byte));
-    let mut both = [0; HALF];
-    for ((both, first), last) in both.iter_mut().zip(first).zip(last) {
-        *both = clean(first).min(clean(last));
-    }
-    both.iter().fold(0, |found, both| found | u8::from(*both == 0)) != 0
 }
 
 /// A rewritten text in the making: nothing is copied before the first change.

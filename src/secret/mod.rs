@@ -124,6 +124,16 @@ impl Faint {
     pub fn get(&self) -> Option<Secret> {
         self.0.upgrade().map(Secret)
     }
+
+    /// Whether nobody holds it any more.
+    pub fn is_gone(&self) -> bool {
+        self.0.strong_count() == 0
+    }
+
+    /// Whether it is this one.
+    pub fn is(&self, secret: &Secret) -> bool {
+        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&secret.0))
+    }
 }
 
 impl Secret {

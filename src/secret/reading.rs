@@ -221,6 +221,19 @@ impl Secret {
         self.last_word(moving)
     }
 
+    /// Reads it now, whatever its age, unless a reading is under way. Waits for nothing.
+    pub fn read_again(&self) {
+        let Held::Moving(moving) = &self.0.held else { return };
+        let begins = {
+            let mut life = moving.life.lock();
+            life.enter(epoch());
+            life.begin()
+        };
+        if begins {
+            self.begin(moving);
+        }
+    }
+
     /// Ends once no reading is under way.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Environment variables: the only place that reads the environment.
 
 use std::borrow::Cow;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
@@ -72,6 +72,12 @@ pub fn variable(name: &'static str) -> Result<Option<String>, Error> {
         Err(error) if error.code() == Code::SecretNotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The environment for a program: without the variables whose values are known as secrets.
+pub(super) fn for_programs() -> impl Iterator<Item = (OsString, OsString)> {
+    let is_free = |value: &OsStr| matches!(redact::scrub(&value.to_string_lossy()), Cow::Borrowed(_));
+    std::env::vars_os().filter(move |(_, value)| is_free(value))
 }
 
 /// What the environment says of a proxy for https.

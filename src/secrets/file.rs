@@ -108,7 +108,12 @@ pub(super) fn open(source: &str, path: &str, bounds: Option<Arc<dyn Bounds>>) ->
     // The mark first: a file that is replaced in between is then read again, not taken for the one that was read.
     let seen = file.mark();
     let value = file.read()?;
-    let watch = Watch { file, seen: Lock::new(seen) };
+    let watch = Watch {
+        file,
+        seen: Lock::new(seen),
+        #[cfg(target_os = "linux")]
+        stay: std::sync::OnceLock::new(),
+    };
     let secret = Secret::moving(source, Terms { ttl: LOOK, max_stale: GRACE }, Arc::new(watch), bounds);
     secret.finish(Ok(super::found_in(value)));
     Ok(secret)
@@ -118,6 +123,21 @@ pub(super) fn open(source: &str, path: &str, bounds: Option<Arc<dyn Bounds>>) ->
 struct Watch {
     file: File,
     seen: Lock<Option<Mark>>,
+    /// Keeps the thread on which its directory is watched.
+    #[cfg(target_os = "linux")]
+    stay: std::sync::OnceLock<super::keeper::Stay>,
+}
+
+impl Watch {
+    /// From its first use on, so that a secret alone starts no thread.
+    #[cfg(target_os = "linux")]
+    fn follow(&self, secret: &Secret) {
+        self.stay.get_or_init(super::keeper::Stay::claim);
+        super::watch::watch(&self.file.0, secret);
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn follow(&self, _secret: &Secret) {}
 }
 
 /// What tells a file from its replacement.
@@ -134,6 +154,7 @@ impl Renew for Watch {
     }
 
     fn start(&self, secret: &Secret) -> Result<(), Error> {
+        self.follow(secret);
         let now = self.file.mark();
         let same = now.is_some() && *self.seen.lock() == now;
         if same && secret.confirm() {

@@ -123,7 +123,7 @@ impl Drop for Unfinished {
 }
 
 /// Hands `job` to the thread, which starts where none runs.
-fn run(job: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+pub(super) fn run(job: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
     let failed = |reason: &str| Error::new(Code::SecretAccess).with("reason", reason.to_owned());
     let job: Job = Box::pin(job);
     // Under one lock with its start and its end, so that no job reaches a thread that ends.
@@ -170,10 +170,10 @@ fn start() -> io::Result<Running> {
 }
 
 /// A secret's claim on the thread.
-struct Stay;
+pub(super) struct Stay;
 
 impl Stay {
-    fn claim() -> Self {
+    pub(super) fn claim() -> Self {
         USERS.fetch_add(1, Ordering::AcqRel);
         Self
     }

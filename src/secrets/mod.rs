@@ -13,6 +13,8 @@ mod metadata;
 mod oauth;
 mod place;
 mod vault;
+#[cfg(target_os = "linux")]
+mod watch;
 
 pub use aws::{Aws, AwsOptions, Credentials};
 pub use azure::{Azure, AzureCredentials, AzureEnvironment, AzureOptions};

@@ -13,7 +13,7 @@ from servers.leaks import everything
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the programs of these tests are scripts")
 
-HEAD = "#!{}\nimport json, os, sys, time\n".format(sys.executable)
+HEAD = f"#!{sys.executable}\nimport json, os, sys, time\n"
 
 
 def new_value() -> str:

@@ -2,7 +2,6 @@
 //!
 //! Source: AWS SDKs and Tools reference guide, "Process credential provider". Without a shell, as botocore runs it.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -18,9 +17,8 @@ use super::keys::Keys;
 use crate::clock;
 use crate::error::{Code, Error};
 use crate::headers::rfc3339;
-use crate::redact;
 use crate::secret::Fault;
-use crate::secrets::{clean, wrap};
+use crate::secrets::{clean, env, wrap};
 use crate::validate::Leaf;
 
 /// Largest output: 64 KiB; keys with their session token have some two.
@@ -97,8 +95,7 @@ impl Program {
         let mut words = self.words.iter().map(|word| word.as_str());
         let mut command = Command::new(words.next().unwrap_or(""));
         command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let is_free = |value: &str| matches!(redact::scrub(value), Cow::Borrowed(_));
-        command.env_clear().envs(std::env::vars_os().filter(|(_, value)| is_free(&value.to_string_lossy())));
+        command.env_clear().envs(env::for_programs());
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         command.spawn()
