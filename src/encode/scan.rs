@@ -4,6 +4,7 @@
 pub(super) const BLOCK: usize = 64;
 type Register = [u8; REGISTER];
 const REGISTER: usize = BLOCK / 4;
+const _: () = assert!(BLOCK == 4 * REGISTER, "a block is four registers");
 
 /// The length of a prefix without dirty bytes: all of it, or down to the block that holds the first.
 #[inline]

@@ -221,9 +221,9 @@ impl Secret {
         self.last_word(moving)
     }
 
-    /// Reads it now, whatever its age, unless a reading is under way. Waits for nothing.
-    pub fn read_again(&self) {
-        let Held::Moving(moving) = &self.0.held else { return };
+    /// Reads it now, whatever its age; false when a reading is under way, which may have begun too early. Waits for nothing.
+    pub fn read_again(&self) -> bool {
+        let Held::Moving(moving) = &self.0.held else { return true };
         let begins = {
             let mut life = moving.life.lock();
             life.enter(epoch());
@@ -232,6 +232,7 @@ impl Secret {
         if begins {
             self.begin(moving);
         }
+        begins
     }
 
     /// Ends once no reading is under way.

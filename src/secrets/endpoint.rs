@@ -36,10 +36,11 @@ impl<T: Clone> ByEndpoint<T> {
         if let Some(found) = known(&held) {
             return Ok(found);
         }
-        if held.len() >= MOST {
-            held.remove(0);
-        }
+        let oldest = (held.len() >= MOST).then(|| held.remove(0));
         held.push((base.to_owned(), made.clone()));
+        // What ends with it may take a lock of its own.
+        drop(held);
+        drop(oldest);
         Ok(made)
     }
 
@@ -83,6 +84,34 @@ mod tests {
         assert_eq!(ends.get("https://h0", || Ok(7)).unwrap(), 7);
         assert_eq!(ends.get("https://more", || Ok(8)).unwrap(), 1000);
         assert!(ends.get("https://bad", || Err(Error::new(Code::InputUrl))).is_err());
+    }
+
+    /// Takes a lock when it ends, as connections do.
+    #[derive(Clone)]
+    struct Locks(std::sync::Arc<Lock<u32>>);
+
+    impl Drop for Locks {
+        fn drop(&mut self) {
+            *self.0.lock() += 1;
+        }
+    }
+
+    #[test]
+    fn what_leaves_the_list_ends_outside_its_lock() {
+        let (ends, ended) = (std::sync::Arc::new(ByEndpoint::default()), std::sync::Arc::new(Lock::new(0)));
+        let fill = |base: String| drop(ends.get(&base, || Ok(Locks(ended.clone()))));
+        (0..MOST).for_each(|n| fill(format!("https://h{n}")));
+        let before = *ended.lock();
+        // A fork waits for every lock, and whoever wants a second one waits for the fork.
+        let forks = std::thread::spawn(|| {
+            for _ in 0..200 {
+                crate::fork::before();
+                crate::fork::after_in_parent();
+            }
+        });
+        (0..200).for_each(|n| fill(format!("https://other{n}")));
+        forks.join().unwrap();
+        assert!(*ended.lock() >= before + 200);
     }
 
     #[test]

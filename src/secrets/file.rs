@@ -131,13 +131,13 @@ struct Watch {
 impl Watch {
     /// From its first use on, so that a secret alone starts no thread.
     #[cfg(target_os = "linux")]
-    fn follow(&self, secret: &Secret) {
+    fn follow(&self, secret: &Secret, is_another: bool) {
         self.stay.get_or_init(super::keeper::Stay::claim);
-        super::watch::watch(&self.file.0, secret);
+        super::watch::watch(&self.file.0, secret, is_another);
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn follow(&self, _secret: &Secret) {}
+    fn follow(&self, _secret: &Secret, _is_another: bool) {}
 }
 
 /// What tells a file from its replacement.
@@ -154,9 +154,9 @@ impl Renew for Watch {
     }
 
     fn start(&self, secret: &Secret) -> Result<(), Error> {
-        self.follow(secret);
         let now = self.file.mark();
         let same = now.is_some() && *self.seen.lock() == now;
+        self.follow(secret, !same);
         if same && secret.confirm() {
             return Ok(());
         }

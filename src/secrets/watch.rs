@@ -25,6 +25,8 @@ use crate::secret::{Faint, Secret};
 const MOST: usize = 256;
 /// After a change, until its files are read: whoever writes several needs a moment, and a flood costs twenty looks a second.
 const SETTLE: Duration = Duration::from_millis(50);
+/// Most events that are taken at once: whoever writes as fast as they are read must not keep the thread.
+const AT_ONCE: usize = 4096;
 /// Room for the events that are read at once; one takes at most 272 bytes.
 const ROOM: usize = 8192;
 
@@ -53,14 +55,15 @@ impl Drop for Task {
     }
 }
 
-/// Has the directory of the file at `path` watched for `secret`, unless it is.
-pub(super) fn watch(path: &Path, secret: &Secret) {
+/// Has the directory of the file at `path` watched for `secret`, unless it is; once more where the file is another one, for the
+/// directory may be as well.
+pub(super) fn watch(path: &Path, secret: &Secret, again: bool) {
     let Some(name) = path.file_name() else { return };
     let directory = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let known = {
-        let held = DESK.lock();
-        match held.as_ref().filter(|desk| desk.epoch == epoch()) {
-            Some(desk) if desk.files.len() >= MOST || desk.files.iter().any(|file| file.secret.is(secret)) => return,
+        let mut held = DESK.lock();
+        match held.as_mut().filter(|desk| desk.epoch == epoch()) {
+            Some(desk) if !again && desk.files.iter().any(|file| file.secret.is(secret)) => return,
             Some(desk) => Some(desk.descriptor.clone()),
             None => None,
         }
@@ -70,7 +73,9 @@ pub(super) fn watch(path: &Path, secret: &Secret) {
     let Ok(directory) = inotify::add_watch(&*descriptor, directory, events) else { return };
     let mut held = DESK.lock();
     // Not when it ended meanwhile: the next look tries again.
-    if let Some(desk) = held.as_mut().filter(|desk| Arc::ptr_eq(&desk.descriptor, &descriptor)) {
+    let Some(desk) = held.as_mut().filter(|desk| Arc::ptr_eq(&desk.descriptor, &descriptor)) else { return };
+    desk.files.retain(|file| !file.secret.is_gone() && !file.secret.is(secret));
+    if desk.files.len() < MOST {
         desk.files.push(Watched { directory, name: name.to_owned(), secret: secret.faint() });
     }
 }
@@ -98,12 +103,17 @@ async fn follow(task: Task) {
     while events.readable().await.is_ok() {
         tokio::time::sleep(SETTLE).await;
         let mut changes = Vec::new();
-        let Err(error) = events.try_io(|| read(descriptor, &mut changes)) else { continue };
-        for secret in touched(descriptor, &changes) {
-            // Reading a file may wait.
-            drop(tokio::task::spawn_blocking(move || secret.read_again()));
+        let more = events.try_io(|| read(descriptor, &mut changes));
+        let found = touched(descriptor, &changes);
+        // Reading a file may wait, and a reading that is under way may have begun too early.
+        let reads = move || found.iter().filter(|secret| !secret.read_again()).cloned().collect::<Vec<_>>();
+        let Ok(busy) = tokio::task::spawn_blocking(reads).await else { break };
+        if !busy.is_empty() {
+            tokio::time::sleep(SETTLE).await;
+            let once_more = move || busy.iter().filter(|secret| !secret.read_again()).count();
+            let _ = tokio::task::spawn_blocking(once_more).await;
         }
-        if error.kind() != io::ErrorKind::WouldBlock {
+        if more.is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
             break;
         }
     }
@@ -120,14 +130,14 @@ enum Change {
     Any,
 }
 
-/// Takes all events that wait, until there are none.
+/// Takes the events that wait; more than [`AT_ONCE`] are left for the next time.
 ///
 /// # Errors
-/// Why it ends: `WouldBlock` where nothing is wrong.
+/// Why it ends: `WouldBlock` where no more are there.
 fn read(descriptor: &OwnedFd, changes: &mut Vec<Change>) -> io::Result<()> {
     let mut room = [MaybeUninit::uninit(); ROOM];
     let mut reader = Reader::new(descriptor, &mut room);
-    loop {
+    for _ in 0..AT_ONCE {
         let change = match reader.next() {
             Ok(event) if event.events().contains(ReadFlags::QUEUE_OVERFLOW) => Change::Any,
             Ok(event) if event.events().contains(ReadFlags::IGNORED) => Change::Gone(event.wd()),
@@ -147,6 +157,9 @@ fn read(descriptor: &OwnedFd, changes: &mut Vec<Change>) -> io::Result<()> {
             *last = Change::Any;
         }
     }
+    // What the reader holds already is lost with it.
+    changes.push(Change::Any);
+    Ok(())
 }
 
 /// The secrets whose files may have changed. Those that are gone leave the table.
@@ -167,11 +180,19 @@ fn touched(descriptor: &Arc<OwnedFd>, changes: &[Change]) -> Vec<Secret> {
             return Vec::new();
         };
         let found = desk.files.iter().filter(|file| is_touched(file)).map(|file| file.secret.clone()).collect();
-        let leaves = |file: &Watched| file.secret.is_gone() || changes.contains(&Change::Gone(file.directory));
-        let left: Vec<i32> = desk.files.iter().filter(|file| leaves(file)).map(|file| file.directory).collect();
-        desk.files.retain(|file| !leaves(file));
-        let is_used = |directory: &i32| desk.files.iter().any(|file| file.directory == *directory);
-        (found, left.into_iter().filter(|directory| !is_used(directory)).collect())
+        // When something was lost, that may have been a directory's end: each is watched anew with its next look.
+        let lost = |file: &Watched| changes.contains(&Change::Any) || changes.contains(&Change::Gone(file.directory));
+        let told = changes.iter().filter_map(|change| match change {
+            Change::File(directory, _) => Some(*directory),
+            Change::Gone(_) | Change::Any => None,
+        });
+        let left = desk.files.iter().filter(|file| lost(file) || file.secret.is_gone()).map(|file| file.directory);
+        let mut left: Vec<i32> = left.chain(told).collect();
+        desk.files.retain(|file| !lost(file) && !file.secret.is_gone());
+        left.retain(|directory| !desk.files.iter().any(|file| file.directory == *directory));
+        left.sort_unstable();
+        left.dedup();
+        (found, left)
     };
     // One that is watched again at this moment is told to be gone, and watched with its next look.
     for directory in unused {
@@ -180,3 +201,7 @@ fn touched(descriptor: &Arc<OwnedFd>, changes: &[Change]) -> Vec<Secret> {
     // Outside the lock, for the last hold on a secret may be this one.
     found.iter().filter_map(Faint::get).collect()
 }
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

@@ -1,5 +1,6 @@
 """A profile's `credential_process`: run when that is allowed, as botocore runs it, and never in the way of anything else."""
 
+import datetime
 import json
 import os
 import secrets
@@ -8,6 +9,7 @@ import time
 
 import botsec
 import pytest
+from botsec.testing import FakeClock
 from servers.aws import REGION, Secrets, boto
 from servers.leaks import everything
 
@@ -119,18 +121,24 @@ def test_it_runs_again_before_its_keys_end_and_once_for_all(face, aws, reach, pr
     id, secret = aws.key()
     aws.put("bot", new_value())
     count = home / "count"
-    ends = "2099-01-01T00:00:00Z"
-    program(f"open({str(count)!r}, 'a').write('x')\n" + printing(id, secret, Expiration=ends))
+    ends = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=2)
+    program(f"open({str(count)!r}, 'a').write('x')\n" + printing(id, secret, Expiration=ends.isoformat()))
     provider = botsec.Aws(profile="bot", allow_process=True, **reach)
     for _ in range(5):
-        load(face, "aws-sm:bot", provider=provider)
+        found = load(face, "aws-sm:bot", provider=provider)
     assert count.read_text() == "x"
+    with FakeClock() as clock:
+        clock.advance(7000)
+        found.refresh()
+    assert count.read_text() == "xx"
 
 
 def test_it_is_given_no_secret_that_botsec_knows(aws, reach, program, home, monkeypatch):
     id, secret = aws.key()
     aws.put("bot", new_value())
     monkeypatch.setenv("OTHER_KEY_OF_BOT", other := new_value())
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDOTHER")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", new_value())
     monkeypatch.setenv("NEEDED_BY_THE_PROGRAM", "plain-and-needed")
     botsec.secret("env:OTHER_KEY_OF_BOT")
     seen = home / "seen"
@@ -138,6 +146,7 @@ def test_it_is_given_no_secret_that_botsec_knows(aws, reach, program, home, monk
     botsec.secret("aws-sm:bot", provider=botsec.Aws(profile="bot", allow_process=True, **reach)).load()
     given = json.loads(seen.read_text())
     assert other not in given.values() and "OTHER_KEY_OF_BOT" not in given
+    assert not [name for name in given if name.startswith(("AWS_ACCESS_KEY", "AWS_SECRET", "AWS_SESSION"))]
     assert given["NEEDED_BY_THE_PROGRAM"] == "plain-and-needed" and given["HOME"] == str(home)
 
 
@@ -181,6 +190,7 @@ def test_a_line_that_names_no_program_is_refused(aws, reach, home, line):
         botsec.secret("aws-sm:bot", provider=botsec.Aws(profile="bot", allow_process=True, **reach)).load()
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_it_and_what_it_started_end_with_the_question(aws, reach, program, home):
     pids = home / "pids"
     program(

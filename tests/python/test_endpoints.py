@@ -38,6 +38,7 @@ class Link(Listener):
 @pytest.fixture(params=MANAGERS)
 def manager(request, authority, tls, make_secret, monkeypatch):
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", authority.ca_file)
     fake, kind = MANAGERS[request.param]
     with fake(authority) as server:
         yield kind(server, authority, tls, make_secret)
@@ -66,6 +67,8 @@ def hosts(manager) -> set[str]:
 
 def test_a_source_is_read_at_the_endpoint_that_it_names(face, manager, link):
     manager.put(value := "value-" + secrets.token_hex(12))
+    assert manager.official() == value
+    manager.server.requests.clear()
     provider = manager.provider()
     found = load(face, at(manager, link.origin), provider=provider)
     assert (found.reveal(), hosts(manager)) == (value, {link.host})

@@ -274,6 +274,22 @@ def peers() -> dict[str, Any]:
         from starlette.datastructures import Secret
 
         found["starlette.Secret"] = Secret(VALUE)
+    with contextlib.suppress(ImportError):
+        from azure.keyvault.secrets import KeyVaultSecret, SecretProperties
+
+        found["azure.KeyVaultSecret"] = KeyVaultSecret(SecretProperties(), VALUE)
+    with contextlib.suppress(ImportError):
+        from botocore.credentials import Credentials
+
+        found["botocore.Credentials"] = Credentials("AKIDEXAMPLE", VALUE)
+    with contextlib.suppress(ImportError):
+        from google.cloud.secretmanager import SecretPayload
+
+        found["google.SecretPayload"] = SecretPayload(data=VALUE.encode())
+    with contextlib.suppress(ImportError):
+        import hvac
+
+        found["hvac.Client"] = hvac.Client("https://vault.example.com", token=VALUE)
     return found
 
 

@@ -119,6 +119,6 @@ def test_a_source_that_is_none_is_not_repeated(source):
 
 
 @pytest.mark.parametrize("scheme", ["aws-sm", "gcp-sm", "azure-kv", "vault"])
-def test_a_source_cannot_send_a_login_elsewhere(scheme):
-    with pytest.raises(ValueError, match="takes the parameters|provider"):
+def test_a_manager_s_source_alone_sends_nothing_anywhere(scheme):
+    with pytest.raises(ValueError, match="needs `provider=`"):
         botsec.secret(f"{scheme}:name?endpoint=https://evil.example.com")

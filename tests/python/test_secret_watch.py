@@ -117,6 +117,22 @@ def test_a_directory_that_is_made_anew_is_watched_again(used, api, tls, clock, t
     assert becomes(secret, "third-value-89012")
 
 
+def test_a_directory_behind_a_link_is_watched_where_the_link_leads(used, api, tls, clock, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "key").write_text(f"first-value-of-{name}")
+    (tmp_path / "current").symlink_to("one")
+    secret = used(tmp_path / "current" / "key")
+    (tmp_path / "next").symlink_to("two")
+    (tmp_path / "next").rename(tmp_path / "current")
+    with botsec.Client(api.origin, auth=botsec.Bearer(secret), tls=tls, networks="loopback") as client:
+        clock.advance(SECOND)
+        client.get("/x")
+    assert secret.reveal() == "first-value-of-two"
+    (tmp_path / "two" / "key").write_text("second-value-of-two")
+    assert becomes(secret, "second-value-of-two")
+
+
 def test_a_value_that_went_away_for_a_moment_stays(used, tmp_path):
     (tmp_path / "key").write_text("first-value-123")
     secret = used(tmp_path / "key")

@@ -4,11 +4,12 @@
 
 use std::fmt;
 use std::io;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use serde_json::Value;
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
@@ -25,6 +26,8 @@ use crate::validate::Leaf;
 const MAX_BYTES: usize = 64 * 1024;
 /// How long it may run: inside the keeper's limit for one reading.
 const LIMIT: Duration = Duration::from_secs(20);
+/// Stands for a number sign while words are split: a character that nobody has.
+const SIGN: &str = "\u{f8ff}";
 /// How often its end is looked for once it has closed its output.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -43,15 +46,20 @@ impl fmt::Debug for Program {
 impl Program {
     /// Splits a command line into words as a shell does, with quotes and backslashes and nothing else.
     pub(super) fn parse(profile: &str, line: &str) -> Option<Self> {
-        // Windows' paths are written with single backslashes.
-        let line = Zeroizing::new(if cfg!(windows) { line.replace('\\', r"\\") } else { line.to_owned() });
-        let words: Vec<_> = shlex::split(&line)?.into_iter().map(Zeroizing::new).collect();
+        if line.contains(SIGN) {
+            return None;
+        }
+        // A number sign begins no comment here, and Windows' paths are written with single backslashes.
+        let line = Zeroizing::new(line.replace('#', SIGN));
+        let line = Zeroizing::new(if cfg!(windows) { line.replace('\\', r"\\") } else { line.to_string() });
+        let word = |word: String| Zeroizing::new(Zeroizing::new(word).replace(SIGN, "#"));
+        let words: Vec<_> = shlex::split(&line)?.into_iter().map(word).collect();
         words.first().filter(|word| !word.is_empty())?;
         Some(Self { profile: profile.to_owned(), words })
     }
 
     /// Runs it and reads the keys that it prints. It has no input, a process group of its own, and of the environment what holds
-    /// no secret that is known here; its standard error is not read.
+    /// no secret that is known here and none of AWS's own keys; its standard error is not read.
     ///
     /// # Errors
     /// [`Fault`], passing only when it did not end in time: a program does not say why it failed.
@@ -63,22 +71,29 @@ impl Program {
         let start = |error: io::Error| {
             firm(self.error("could not be started").with("reason", error.kind().to_string()).hint("is its path right?"))
         };
-        let mut running = Running(self.start().map_err(start)?);
-        let output = timeout(limit, self.output(&mut running.0)).await;
+        let mut command = self.command();
+        let run = async {
+            // A file system that hangs holds up a thread of its own, and what it starts later ends at once.
+            let starting = spawn_blocking(move || command.spawn().map(|child| Running(Some(child)))).await;
+            let mut running = starting.unwrap_or_else(|_| Err(io::ErrorKind::Other.into())).map_err(start)?;
+            self.output(&mut running).await
+        };
+        let output = timeout(limit, run).await;
         let output = output.map_err(|_| Fault { error: self.error("did not end in time"), passing: true })??;
         parse(&output).map_err(|why| firm(self.error(why)))
     }
 
     /// What it prints until it ends.
-    async fn output(&self, child: &mut Child) -> Result<Zeroizing<Vec<u8>>, Fault> {
-        let Some(output) = child.stdout.take() else { return Err(firm(self.error("has no output"))) };
+    async fn output(&self, running: &mut Running) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        let output = running.0.as_mut().and_then(|child| child.stdout.take());
+        let Some(output) = output else { return Err(firm(self.error("has no output"))) };
         let broken = |error: io::Error| firm(self.error("broke off").with("reason", error.kind().to_string()));
         let output = read(output).await.map_err(broken)?;
         if output.len() > MAX_BYTES {
             return Err(firm(self.error("printed more than 64 KiB")));
         }
         loop {
-            match child.try_wait() {
+            match running.ended() {
                 Ok(None) => sleep(LOOK).await,
                 Ok(Some(status)) if !status.success() => {
                     let status = status.code().map_or("a signal".to_owned(), |code| code.to_string());
@@ -91,14 +106,18 @@ impl Program {
         }
     }
 
-    fn start(&self) -> io::Result<Child> {
+    fn command(&self) -> Command {
         let mut words = self.words.iter().map(|word| word.as_str());
         let mut command = Command::new(words.next().unwrap_or(""));
         command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         command.env_clear().envs(env::for_programs());
+        // Half a key is worse than none.
+        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
+            command.env_remove(name);
+        }
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        command.spawn()
+        command
     }
 
     fn error(&self, why: &str) -> Error {
@@ -109,21 +128,34 @@ impl Program {
 }
 
 /// A program that is ended with the question for its keys.
-struct Running(Child);
+struct Running(Option<Child>);
+
+impl Running {
+    /// How it ended, if it did.
+    fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        let ended = self.0.as_mut().map_or(Ok(None), Child::try_wait);
+        if !matches!(ended, Ok(None)) {
+            self.0 = None;
+        }
+        ended
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if matches!(self.0.try_wait(), Ok(None)) {
-            #[cfg(target_os = "linux")]
-            end_group(&self.0);
-            let _ = self.0.kill();
-            let _ = self.0.wait();
-        }
+        let Some(mut child) = self.0.take() else { return };
+        // Before it is waited for: its number is its own until then.
+        #[cfg(unix)]
+        end_group(&child);
+        let _ = child.kill();
+        // The system may take its time to let it go.
+        let waits = move || child.wait();
+        let _ = std::thread::Builder::new().name("botsec-ends".to_owned()).spawn(waits);
     }
 }
 
 /// What it started itself ends with it.
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 fn end_group(child: &Child) {
     use rustix::process::{Pid, Signal, kill_process_group};
     let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
@@ -144,7 +176,7 @@ async fn read(output: ChildStdout) -> io::Result<Zeroizing<Vec<u8>>> {
 #[cfg(not(unix))]
 async fn read(output: ChildStdout) -> io::Result<Zeroizing<Vec<u8>>> {
     use std::io::Read;
-    let whole = tokio::task::spawn_blocking(move || {
+    let whole = spawn_blocking(move || {
         let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 1));
         output.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map(|_| bytes)
     });

@@ -71,7 +71,7 @@ impl Azure {
 }
 
 impl End {
-    /// The vault at `base`, which proves by its challenge that it is the vault of the options.
+    /// The vault at `base`, which has to ask for a token of the vault of the options.
     fn new(options: &AzureOptions, base: &str) -> Result<Self, Error> {
         let AzureOptions { reach, credentials, authority, trusts_authority } = options.clone();
         let caller = Arc::new(Caller::new(&Reach { base: base.to_owned(), ..reach.clone() })?);
