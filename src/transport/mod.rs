@@ -227,7 +227,7 @@ impl Transport {
 
     fn receive(response: http::Response<wire::Wire>, of_head: bool) -> Result<Reply, Trouble> {
         let (head, wire) = response.into_parts();
-        head::judge(&head.headers).map_err(|error| Trouble { error, reached: Reached::Refused })?;
+        head::judge(head.status, &head.headers).map_err(|error| Trouble { error, reached: Reached::Refused })?;
         let reason = head
             .extensions
             .get::<hyper::ext::ReasonPhrase>()

@@ -1,9 +1,12 @@
 """Whatever a server does ends in one class of the tree, in bounded time and memory."""
 
 import asyncio
+import gzip
 import time
+import zlib
 
 import botsec
+import brotli
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,6 +27,19 @@ def test_an_answer_that_is_not_http_is_a_transport_error(face, hostile, name):
     assert "localhost" not in str(caught.value)
 
 
+def test_no_check_turns_a_101_into_an_answer(face, hostile):
+    server = hostile(acts.sends(acts.MALFORMED["switching_protocols_unasked"]))
+    with pytest.raises(botsec.ProtocolError):
+        face.client(server.origin, retry=1, timeout=5).get("/x", check=False)
+
+
+@pytest.mark.parametrize("head", [acts.OK + b"Content-Length: 2\n\n", b"HTTP/1.1 200 OK\nContent-Length: 2\n\r\n"])
+def test_a_line_of_a_head_may_end_with_lf_alone(face, hostile, head):
+    """RFC 9112 §2.2 lets a recipient take it; in chunks it is refused (MALFORMED)."""
+    response = face.client(hostile(acts.sends(head + b"ok")).origin, retry=1).get("/x")
+    assert (response.text, list(response.headers)) == ("ok", ["content-length"])
+
+
 @pytest.mark.parametrize(
     ("act", "kind"),
     [
@@ -37,6 +53,11 @@ def test_an_answer_that_is_not_http_is_a_transport_error(face, hostile, name):
         (acts.sends(acts.length(b"x", b"Content-Encoding: gzip")), botsec.ProtocolError),
         (acts.sends(acts.length(b"x", b"Content-Encoding: gzip, gzip")), botsec.ProtocolError),
         (acts.sends(acts.length(b"x", b"Content-Encoding: rot13")), botsec.ProtocolError),
+        (acts.sends(acts.length(zlib.compress(b"x"), b"Content-Encoding: deflate")), botsec.ProtocolError),
+        (
+            acts.sends(acts.length(gzip.compress(gzip.compress(b"x")), *[b"Content-Encoding: gzip"] * 2)),
+            botsec.ProtocolError,
+        ),
         (acts.repeats(acts.OK, b"X-A: b\r\n"), botsec.ProtocolError),
         (acts.sends(acts.OK + b"X: " + b"a" * acts.MIB + b"\r\n\r\n"), botsec.ProtocolError),
         (acts.repeats(acts.OK + b"Connection: close\r\n\r\n", b"a" * acts.MIB), botsec.ResponseTooLargeError),
@@ -77,6 +98,19 @@ def test_an_answer_that_stops_early_is_an_error(face, hostile, name):
     client = face.client(server.origin, retry=1, timeout=5)
     with pytest.raises(botsec.ProtocolError):
         client.get("/x")
+    with pytest.raises(botsec.ProtocolError), client.stream("GET", "/x") as response:
+        response.read()
+
+
+@pytest.mark.parametrize("coded", [b"", b"Content-Encoding: gzip\r\n"], ids=["plain", "gzip"])
+def test_a_body_that_lasts_until_the_close_needs_the_close_of_tls(face, hostile, coded):
+    body = gzip.compress(b"all of it") if coded else b"all of it"
+    answer = acts.OK + coded + b"Connection: close\r\n\r\n" + body
+    assert face.client(hostile(acts.sends(answer)).origin, retry=1).get("/x").text == "all of it"
+    client = face.client(hostile(acts.cuts(answer)).origin, retry=1)
+    with pytest.raises(botsec.ProtocolError) as caught:
+        client.get("/x")
+    assert caught.value.code == "transport.truncated"
     with pytest.raises(botsec.ProtocolError), client.stream("GET", "/x") as response:
         response.read()
 
@@ -293,8 +327,6 @@ def test_a_malformed_retry_after_is_ignored(face, api, value):
 
 
 def test_gzip_is_decoded_and_trailing_bytes_are_an_error(client, api):
-    import gzip
-
     body = gzip.compress(b"hello " * 100)
     api.on("/x", Reply(200, body, {"Content-Encoding": "gzip"}))
     assert client.get("/x").content == b"hello " * 100
@@ -306,6 +338,17 @@ def test_gzip_is_decoded_and_trailing_bytes_are_an_error(client, api):
     api.on("/t", Reply(200, body[:-9], {"Content-Encoding": "gzip"}))
     with pytest.raises(botsec.ProtocolError):
         client.get("/t")
+
+
+def test_brotli_is_decoded_and_what_is_cut_or_trails_is_an_error(client, api):
+    body = brotli.compress(bytes(range(256)) * 4)
+    api.on("/x", Reply(200, body, {"Content-Encoding": "br"}))
+    assert client.get("/x").content == bytes(range(256)) * 4
+    for bad in (body[:-9], body[:-1], body + b"trailing", body * 2):
+        api.on("/x", Reply(200, bad, {"Content-Encoding": "br"}))
+        with pytest.raises(botsec.ProtocolError) as caught:
+            client.get("/x")
+        assert caught.value.code == "transport.decoding"
 
 
 def test_a_zstd_window_above_8_mib_is_refused(client, api):

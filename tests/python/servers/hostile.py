@@ -59,6 +59,15 @@ def sends(data: bytes) -> Act:
     return act
 
 
+def cuts(data: bytes) -> Act:
+    """Send these bytes and end the connection below TLS, as anybody on the way can."""
+
+    def act(server: Hostile, connection) -> None:
+        connection.sendall(data)
+
+    return act
+
+
 def answers(data: bytes) -> Act:
     """Answer every request with these bytes, on one connection."""
 
@@ -148,7 +157,7 @@ def explodes(coding: bytes, first: bytes, block: bytes, blocks: int) -> Act:
     return act
 
 
-def _deflated(raw: bytes) -> bytes:
+def deflated(raw: bytes) -> bytes:
     packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     return packer.compress(raw) + packer.flush(zlib.Z_FULL_FLUSH)
 
@@ -169,8 +178,8 @@ DENSE = b"".join(random.Random(7).randbytes(14) + bytes(1010) for _ in range(102
 
 #: Bodies of 10 GiB: name, action.
 BOMBS: dict[str, Act] = {
-    "gzip": explodes(b"gzip", GZIP_HEAD, _deflated(bytes(MIB)), 10 * 1024),
-    "gzip_below_the_limit": explodes(b"gzip", GZIP_HEAD, _deflated(DENSE), 10 * 1024),
+    "gzip": explodes(b"gzip", GZIP_HEAD, deflated(bytes(MIB)), 10 * 1024),
+    "gzip_below_the_limit": explodes(b"gzip", GZIP_HEAD, deflated(DENSE), 10 * 1024),
     "zstd": explodes(b"zstd", ZSTD_HEAD, ZSTD_BLOCK, 80 * 1024),
     "brotli": explodes(b"br", *_brotli_blocks(), 10 * 1024),
     "plain": repeats(OK + b"Connection: close\r\n\r\n", b"x" * 65536, limit=10 << 30),
@@ -203,6 +212,8 @@ MALFORMED: dict[str, bytes] = {
     "space_before_the_colon": OK + b"X-A : b\r\nContent-Length: 0\r\n\r\n",
     "cr_alone_in_a_header": OK + b"X-A: b\rX-B: c\r\nContent-Length: 0\r\n\r\n",
     "space_in_a_header_name": OK + b"X A: b\r\nContent-Length: 0\r\n\r\n",
+    "two_lengths_that_agree": OK + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nabcde",
+    "two_lengths_in_one_field": OK + b"Content-Length: 5, 5\r\n\r\nabcde",
     "conflicting_lengths": OK + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
     "negative_length": OK + b"Content-Length: -1\r\n\r\nabc",
     "length_with_letters": OK + b"Content-Length: 5x\r\n\r\nabcde",
@@ -210,7 +221,10 @@ MALFORMED: dict[str, bytes] = {
     "length_beyond_64_bits": OK + b"Content-Length: 99999999999999999999999\r\n\r\nabc",
     "chunk_size_of_letters": OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n",
     "chunk_size_beyond_64_bits": OK + b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffffffff\r\nabc\r\n0\r\n\r\n",
+    "chunk_lines_that_end_with_lf": OK + b"Transfer-Encoding: chunked\r\n\r\n3\nabc\n0\n\n",
     "chunk_without_its_end": OK + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabcdef\r\n0\r\n\r\n",
+    "switching_protocols_unasked": b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+    b"Upgrade: websocket\r\n\r\n" + OK + b"Content-Length: 0\r\n\r\n",
 }
 
 #: Answers that stop before their announced end.

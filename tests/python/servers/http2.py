@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Callable
 
 import h2.config
@@ -13,6 +14,7 @@ import h2.events
 from hpack import Encoder
 from hyperframe import frame as frames
 
+from .hostile import GZIP_HEAD, ZSTD_BLOCK, ZSTD_HEAD, deflated
 from .listen import Listener
 from .tls import Authority
 
@@ -190,6 +192,30 @@ def once(*parts: bytes) -> Callable:
     return lambda: iter(parts)
 
 
+def slowly(*parts: bytes) -> Callable:
+    """These parts, twenty a second."""
+
+    def act():
+        for part in parts:
+            yield part
+            time.sleep(0.05)
+
+    return act
+
+
+#: Bodies of more than 50 MiB that fit into the smallest window: coding, bytes.
+BOMBS: dict[str, bytes] = {
+    "gzip": GZIP_HEAD + deflated(bytes(MIB)) * 56,
+    "zstd": ZSTD_HEAD + ZSTD_BLOCK * 4096,
+}
+
+
+def bomb(coding: str) -> Callable:
+    body = BOMBS[coding]
+    parts = [data(body[at : at + 16_000]) for at in range(0, len(body), 16_000)]
+    return once(head(("content-encoding", coding)), *parts, data(b"", end=True))
+
+
 #: A field of 8 KB, as HPACK has it.
 LARGE = Encoder().encode([("x-big", "z" * 8000)])
 
@@ -237,6 +263,11 @@ HOSTILE: dict[str, Callable] = {
     "goaway_in_the_body": once(
         head(), data(b"part"), frames.GoAwayFrame(0, last_stream_id=0, error_code=1).serialize()
     ),
+    "lengths_that_agree": once(head(*[("content-length", "2")] * 2), data(b"ok", end=True)),
+    "dripping_head": slowly(*[bytes([byte]) for byte in head(("x-slow", "y" * 900))]),
+    "dripping_body": slowly(head(), *[data(b"a")] * 900),
+    "gzip_bomb": bomb("gzip"),
+    "zstd_bomb": bomb("zstd"),
     "endless_body": again(head(), data(b"x" * 16000)),
     "interim_answers": again(b"", raw(1, 4, 1, Encoder().encode([(":status", "103")]))),
     "trailers_without_end": again(head() + data(b"x"), raw(1, 4, 1, Encoder().encode([("x-trailer", "1")]))),
