@@ -109,7 +109,7 @@ def test_an_answer_that_fits_is_given_and_one_that_does_not_is_an_error(client, 
     assert response.json() == {"id": VALUE}
 
 
-@pytest.mark.parametrize("verb", ["post", "put", "patch"])
+@pytest.mark.parametrize("verb", ["post", "put", "patch", "delete"])
 def test_each_verb_with_a_body_takes_a_schema(client, api, verb):
     getattr(client, verb)("/x", json={"id": 1}, schema=Strict)
     client.request(verb.upper(), "/x", json={"id": 1}, schema=Strict)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 import annotated_types as at
 import attrs
+import jsonschema_rs
 import msgspec
 import pydantic
 import pytest
@@ -297,6 +298,8 @@ def test_constraints_of_others_are_read(annotation, good, bad):
 def test_a_constraint_that_is_not_understood_is_refused_at_decoration():
     with pytest.raises(TypeError, match="Timezone"):
         annotated(Annotated[object, at.Timezone(None)])
+    with pytest.raises(TypeError, match="Meta"):
+        annotated(Annotated[object, msgspec.Meta(tz=True)])
     with pytest.raises(TypeError, match=r"Write Slug\(\)"):
         annotated(Annotated[str, validate.Slug])
     with pytest.raises(TypeError, match="no validator"):
@@ -327,6 +330,13 @@ def test_pydantics_json_schema_says_what_fits():
     assert (schema["days"]["type"], schema["days"]["minimum"], schema["days"]["maximum"]) == ("integer", 0, 7)
     assert schema["mail"]["format"] == "idn-email"
     assert pydantic.TypeAdapter(Annotated[str, validate.Uuid()]).json_schema() == {"type": "string", "format": "uuid"}
+    assert [branch["type"] for branch in schema["maybe"]["anyOf"]] == ["string", "null"]
+    assert "type" not in schema["maybe"] and "pattern" in schema["maybe"]["anyOf"][0]
+    fits = jsonschema_rs.validator_for(Model.model_json_schema()).is_valid
+    for maybe, good in ((None, True), ("a-slug", True), ("No Slug", False), (7, False)):
+        assert fits({"days": 1, "maybe": maybe}) is good
+    for kind, name in ((str, "string"), (int, "integer")):
+        assert pydantic.TypeAdapter(Annotated[kind, validate.Snowflake()]).json_schema()["type"] == name
 
 
 def test_pydantic_converts_only_what_passed():

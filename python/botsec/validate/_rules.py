@@ -199,7 +199,7 @@ def _checks(part: Any) -> Iterator[tuple[Callable[[Any], bool], str]]:
     name = type(part).__name__
     if module not in ("annotated_types", "msgspec", "pydantic"):
         return
-    known = name in _SILENT or (module == "msgspec" and name == "Meta")
+    known = name in _SILENT or (module == "msgspec" and name == "Meta" and part.tz is None)
     for bound, (holds, said) in _BOUNDS.items():
         limit = getattr(part, bound, None)
         if limit is not None and not callable(limit):

@@ -137,8 +137,10 @@ impl Float {
 #[pymethods]
 impl Str {
     #[new]
-    #[pyo3(signature = (min=0, max=65536, *, unit="chars"))]
-    fn new(min: usize, max: usize, unit: &str) -> PyResult<PyClassInitializer<Self>> {
+    #[pyo3(signature = (min=Count(0), max=Count(65536), *, unit="chars"),
+        text_signature = "(min=0, max=65536, *, unit='chars')")]
+    fn new(min: Count, max: Count, unit: &str) -> PyResult<PyClassInitializer<Self>> {
+        let (Count(min), Count(max)) = (min, max);
         let length = length(min, max, unit)?;
         Ok(made(Self, Judge::Form(Form::Str(length)), format!("Str({min}, {max}, unit='{unit}')")))
     }
@@ -147,16 +149,19 @@ impl Str {
 #[pymethods]
 impl Text {
     #[new]
-    #[pyo3(signature = (min=0, max=65536, *, unit="chars", newlines="refuse", tabs=false, allow_zwj=false, normalize=false))]
+    #[pyo3(signature = (min=Count(0), max=Count(65536), *, unit="chars", newlines="refuse", tabs=false, allow_zwj=false,
+        normalize=false), text_signature = "(min=0, max=65536, *, unit='chars', newlines='refuse', tabs=False, \
+        allow_zwj=False, normalize=False)")]
     fn new(
-        min: usize,
-        max: usize,
+        min: Count,
+        max: Count,
         unit: &str,
         newlines: &str,
         tabs: bool,
         allow_zwj: bool,
         normalize: bool,
     ) -> PyResult<PyClassInitializer<Self>> {
+        let (Count(min), Count(max)) = (min, max);
         let policy = match newlines {
             "refuse" => Newlines::Refuse,
             "keep" => Newlines::Keep,
@@ -175,8 +180,9 @@ impl Text {
 #[pymethods]
 impl Pattern {
     #[new]
-    #[pyo3(signature = (regex, *, max=1024, expected=None))]
-    fn new(regex: &str, max: usize, expected: Option<String>) -> PyResult<PyClassInitializer<Self>> {
+    #[pyo3(signature = (regex, *, max=Count(1024), expected=None), text_signature = "(regex, *, max=1024, expected=None)")]
+    fn new(regex: &str, max: Count, expected: Option<String>) -> PyResult<PyClassInitializer<Self>> {
+        let Count(max) = max;
         let pattern = form::Pattern::new(regex, max, expected).map_err(wrong_value)?;
         Ok(made(Self, Judge::Form(Form::Pattern(pattern)), format!("Pattern({regex:?}, max={max})")))
     }
@@ -320,6 +326,18 @@ fn whole(given: Option<&Bound<'_, PyAny>>, name: &str) -> PyResult<Option<i64>> 
         return Err(wrong_type(format!("`{name}` takes an int, not {}.", type_name(given))));
     }
     given.extract().map(Some).map_err(|_| wrong_value(format!("`{name}` is within 64 bits.")))
+}
+
+/// How many: a whole number from 0 on.
+struct Count(usize);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Count {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        let count = whole(Some(&given), "A length")?.and_then(|count| usize::try_from(count).ok());
+        count.map(Self).ok_or_else(|| wrong_value("A length is a whole number from 0 on."))
+    }
 }
 
 fn real(given: Option<&Bound<'_, PyAny>>, name: &str) -> PyResult<Option<f64>> {

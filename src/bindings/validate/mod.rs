@@ -114,9 +114,8 @@ impl Validator {
         core_schema: &Bound<'py, PyAny>,
         handler: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let schema = handler.call1((core_schema,))?;
-        schema.call_method1("update", (schema::of(&self.judge, handler.py())?,))?;
-        Ok(schema)
+        let (schema, own) = (handler.call1((core_schema,))?, schema::of(&self.judge, handler.py())?);
+        handler.py().import("botsec.validate._pydantic")?.call_method1("json_schema", (schema, own))
     }
 }
 
