@@ -71,6 +71,14 @@ def test_credentials_reach_a_plain_proxy_only_when_that_is_accepted(make_secret)
             botsec.Proxy(bad)
 
 
+def test_credentials_for_the_proxy_reach_it_and_nobody_else(face, api, proxy, make_secret):
+    options = {"auth": ("me", make_secret(TOKEN)), "allow_plain_auth": True}
+    face.client(api.origin, proxy=botsec.Proxy(proxy.url, **options)).get("/x")
+    sent = base64.b64encode(f"me:{TOKEN}".encode())
+    assert b"Basic " + sent in proxy.heads[0] and b"proxy-authorization: " in proxy.heads[0].lower()
+    assert api.last.header("proxy-authorization") is None and api.last.header("authorization") is None
+
+
 @pytest.mark.parametrize(
     "url", ["http://h:99999", "http://h:0", "http://h:x", "http://:3128", "http://h:1:2", "https://[zz]:1", "http://["]
 )

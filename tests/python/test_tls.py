@@ -302,6 +302,12 @@ def test_a_pin_of_an_authority_counts_on_a_verified_path_only(show, get, root, m
     refused(get, sent, root, pins=[backup, other.pin])
 
 
+@pytest.mark.parametrize("name", ["server_name", "sni", "check_hostname", "verify"])
+def test_no_option_says_which_name_a_certificate_has_to_have(name):
+    with pytest.raises(TypeError, match=name):
+        botsec.Tls(**{name: "other.example.com"})
+
+
 @pytest.mark.parametrize(
     "pins", [["sha256/AAAA", "x"], "sha256/" + "A" * 43 + "=", ["sha256/" + "A" * 43 + "="] * 2, [1, 2], 5, [], ()]
 )
