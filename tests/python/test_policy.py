@@ -349,12 +349,43 @@ def test_a_field_given_twice_as_a_secret_is_sent_twice(face, api, make_secret):
     assert api.last.header("x-key-of") == "first-secret"
 
 
-def test_a_body_is_never_sent_again_to_another_origin(face, api, other_api):
+def test_a_field_given_many_times_crosses_no_origin(face, api, other_api, make_secret):
+    secrets = [make_secret(f"secret-number-{n}") for n in range(6)]
     client = face.client(api.origin, hosts=[other_api.host])
-    api.on("/a", Reply(307, headers={"Location": f"{other_api.origin}/b"}))
+    api.on("/a", Reply(302, headers={"Location": f"{other_api.origin}/b"}))
+    names = ["Cookie", "Cookie", "X-Key-Of", "X-Key-Of", "Authorization", "X-Key-Of"]
+    client.get("/a", headers=list(zip(names, secrets, strict=True)))
+    sent = f"{api.requests[0].headers}"
+    assert all(f"secret-number-{n}" in sent for n in range(6))
+    assert "secret-number" not in f"{other_api.last.target}{other_api.last.headers}{other_api.last.body}"
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_a_body_is_never_sent_again_to_another_origin(face, api, other_api, status):
+    client = face.client(api.origin, hosts=[other_api.host])
+    api.on("/a", Reply(status, headers={"Location": f"{other_api.origin}/b"}))
     with pytest.raises(botsec.RedirectRefusedError):
         client.post("/a", json={"k": 1})
     assert other_api.requests == []
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "then"),
+    [
+        (301, "POST", "GET"),
+        (302, "POST", "GET"),
+        (303, "POST", "GET"),
+        (303, "HEAD", "HEAD"),
+        (301, "HEAD", "HEAD"),
+        (307, "POST", "POST"),
+        (308, "POST", "POST"),
+    ],
+)
+def test_a_redirect_keeps_the_method_or_makes_it_a_get(face, api, status, method, then):
+    api.on("/a", Reply(status, headers={"Location": "/b"}))
+    content = {"content": b"body"} if method == "POST" else {}
+    face.client(api.origin).request(method, "/a", **content)
+    assert (api.last.path, api.last.method, api.last.body) == ("/b", then, b"body" if then == "POST" else b"")
 
 
 def test_redirects_may_be_left_alone(face, api):
