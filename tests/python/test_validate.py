@@ -391,6 +391,7 @@ def test_a_dictionary_whose_keys_run_code_cannot_change_the_verdict():
         (lambda: validate.Str(1.5), TypeError),
         (lambda: validate.Str(True), TypeError),
         (lambda: validate.Str(0, 2**70), ValueError),
+        (lambda: validate.Str(None), TypeError),
         (lambda: validate.Text(-1), ValueError),
         (lambda: validate.Text(max=True), TypeError),
         (lambda: validate.Pattern("x", max=True), TypeError),

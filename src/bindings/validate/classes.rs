@@ -335,6 +335,9 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Count {
     type Error = PyErr;
 
     fn extract(given: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        if given.is_none() {
+            return Err(wrong_type("A length takes an int, not None."));
+        }
         let count = whole(Some(&given), "A length")?.and_then(|count| usize::try_from(count).ok());
         count.map(Self).ok_or_else(|| wrong_value("A length is a whole number from 0 on."))
     }
