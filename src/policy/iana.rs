@@ -81,7 +81,8 @@ pub(super) const V6_EMBEDDING: &[Block6] = &[
 ];
 
 /// Where clouds hand out credentials to whoever asks: AWS, GCP and Azure, ECS, EKS, Alibaba, Azure's wire server,
-/// Oracle, Scaleway, Tencent; and their IPv6 twins, with Akamai's.
+/// Oracle, Scaleway, Tencent, Volcengine (its own github.com/volcengine/cello asks there for a role's keys), UCloud
+/// (docs.ucloud.cn, uhost, metadata server); and their IPv6 twins, with Akamai's.
 pub(super) const METADATA_V4: &[[u8; 4]] = &[
     [169, 254, 169, 254],
     [169, 254, 169, 253],
@@ -93,6 +94,8 @@ pub(super) const METADATA_V4: &[[u8; 4]] = &[
     [192, 0, 0, 192],
     [169, 254, 42, 42],
     [169, 254, 0, 23],
+    [100, 96, 0, 96],
+    [100, 80, 80, 80],
 ];
 pub(super) const METADATA_V6: &[[u16; 8]] = &[
     [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254],

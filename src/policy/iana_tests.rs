@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::super::address::judge;
+use super::super::networks::Networks;
 use super::*;
 
 /// First address, prefix length, last address, and the name under which both are refused. Where a narrower row or a cloud's
@@ -120,6 +121,42 @@ const BESIDE: &[&str] = &[
     "3fff:1000::",
 ];
 
+/// Where clouds hand out credentials, and the range that somebody may open around it.
+const METADATA: &[(&str, &str)] = &[
+    ("169.254.169.254", "169.254.0.0/16"),
+    ("169.254.169.253", "169.254.0.0/16"),
+    ("169.254.169.123", "169.254.0.0/16"),
+    ("169.254.170.2", "169.254.0.0/16"),
+    ("169.254.170.23", "169.254.0.0/16"),
+    ("169.254.42.42", "169.254.0.0/16"),
+    ("169.254.0.23", "169.254.0.0/16"),
+    ("100.100.100.200", "100.64.0.0/10"),
+    ("100.96.0.96", "100.64.0.0/10"),
+    ("100.80.80.80", "100.64.0.0/10"),
+    ("168.63.129.16", "168.63.0.0/16"),
+    ("192.0.0.192", "192.0.0.0/24"),
+    ("fd00:ec2::254", "private"),
+    ("fd00:ec2::253", "private"),
+    ("fd00:ec2::23", "private"),
+    ("fd00:42::42", "private"),
+    ("fd20:ce::254", "private"),
+    ("fe80::a9fe:a9fe", "fe80::/10"),
+    ("fd00:c1::a9fe:a9fe", "private"),
+    ("fd00:a9fe:a9fe::1", "private"),
+    ("fd00:100::100:200", "private"),
+];
+const NAMES: &[&str] = &[
+    "api.metadata.cloud.ibm.com",
+    "instance-data",
+    "instance-data.ec2.internal",
+    "metadata",
+    "metadata.azure.com",
+    "metadata.azure.internal",
+    "metadata.goog",
+    "metadata.google.internal",
+    "metadata.tencentyun.com",
+];
+
 fn row_of(text: &str) -> Option<&'static str> {
     judge(text.parse().unwrap()).err().map(|blocked| blocked.row())
 }
@@ -165,5 +202,35 @@ fn rows_that_embed_an_address_are_as_public_as_it_is() {
     for (.., row, public, private) in EMBEDDING {
         assert_eq!(row_of(public), None, "{row}");
         assert_eq!(row_of(private), Some("private use (RFC 1918)"), "{row}");
+    }
+}
+
+#[test]
+fn metadata_is_refused_under_the_range_around_it_and_opened_one_by_one() {
+    let listed: BTreeSet<IpAddr> = METADATA.iter().map(|(ip, _)| ip.parse().unwrap()).collect();
+    let of_v6 = METADATA_V6.iter().map(|ip| IpAddr::from(*ip));
+    assert_eq!(listed, METADATA_V4.iter().map(|ip| IpAddr::from(*ip)).chain(of_v6).collect());
+    assert_eq!(NAMES.iter().collect::<BTreeSet<_>>(), METADATA_NAMES.iter().collect());
+    for host in NAMES.iter().chain(&["api.internal"]) {
+        let judge = |networks: &Networks, ip: &str| {
+            networks.judge_name(host).is_ok() && networks.judge_all(host, &[ip.parse().unwrap()]).is_ok()
+        };
+        let open = |to: &str, texts: &[&str]| {
+            let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+            Networks::none().open(to, &texts).unwrap()
+        };
+        for (ip, range) in METADATA {
+            assert!(!judge(&Networks::none(), ip), "{host} {ip}");
+            assert!(!judge(&open(host, &[range]), ip), "{host} {ip} in {range}");
+            assert!(!judge(&open(host, &["0.0.0.0/0", "::/0"]), ip), "{host} {ip} in everything");
+            assert!(!judge(&open("other.internal", &[ip]), ip), "{host} {ip} of another host");
+            assert!(judge(&open(host, &[ip]), ip), "{host} {ip} by itself");
+            assert!(judge(&open(host, &[range, ip]), ip), "{host} {ip} by itself beside {range}");
+        }
+    }
+    let elsewhere = Networks::none().open("api.internal", &["private".into()]).unwrap();
+    for host in NAMES {
+        assert!(Networks::none().judge_name(host).is_err(), "{host}");
+        assert!(elsewhere.judge_name(host).is_err(), "{host}");
     }
 }

@@ -54,7 +54,7 @@ fn rows() -> Vec<serde_json::Value> {
 }
 
 /// `tests/vectors/ssrf.json`: nothing that must be blocked passes, nothing that is public is stopped. Rows whose answers
-/// change from one question to the next are judged where they are dialled (`tests/python/test_namespace.py`).
+/// change from one question to the next are judged where they are dialled (`transport::dial`).
 #[test]
 fn every_vector_is_judged_right() {
     let rows = rows();

@@ -5,6 +5,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -25,10 +26,30 @@ use crate::url::Origin;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// The resolver: the system's, behind the address judge.
+/// The resolver, behind the address judge.
 #[derive(Clone)]
 struct Guard {
+    resolver: Resolver,
     networks: Networks,
+}
+
+/// Who says where a name leads.
+#[derive(Clone)]
+enum Resolver {
+    System,
+    /// The unit tests' answers, one a question.
+    #[cfg(test)]
+    Script(tests::Script),
+}
+
+impl Resolver {
+    async fn look_up(&self, host: &str) -> io::Result<Vec<SocketAddr>> {
+        match self {
+            Self::System => Ok(tokio::net::lookup_host((host, 0)).await?.collect()),
+            #[cfg(test)]
+            Self::Script(script) => Ok(script.answer()),
+        }
+    }
 }
 
 /// Why a dial ended before a connection stood.
@@ -57,8 +78,7 @@ impl StdError for Refused {}
 impl Guard {
     /// The addresses of `host`, all of them allowed.
     async fn resolve(self, host: String) -> Result<std::vec::IntoIter<SocketAddr>, Refused> {
-        let found = tokio::net::lookup_host((host.as_str(), 0)).await.map_err(|_| Refused::Unresolved)?;
-        let addresses: Vec<SocketAddr> = found.collect();
+        let addresses = self.resolver.look_up(&host).await.map_err(|_| Refused::Unresolved)?;
         if addresses.is_empty() {
             return Err(Refused::Unresolved);
         }
@@ -98,7 +118,11 @@ pub(super) struct Connectors {
 
 impl Connectors {
     pub(super) fn new(settings: &Settings) -> Self {
-        let mut tcp = HttpConnector::new_with_resolver(Guard { networks: settings.networks.clone() });
+        Self::asking(Resolver::System, settings)
+    }
+
+    fn asking(resolver: Resolver, settings: &Settings) -> Self {
+        let mut tcp = HttpConnector::new_with_resolver(Guard { resolver, networks: settings.networks.clone() });
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_local_address(settings.local_address);
@@ -142,3 +166,7 @@ impl Service<Uri> for Connector {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "dial_tests.rs"]
+mod tests;

@@ -23,7 +23,7 @@ def rows():
 
 
 def _visit(rows, kind):
-    # Needs the right to make namespaces (root); without it the Rust vectors and the stub resolver's rows remain.
+    # Needs the right to make namespaces (root); without it the Rust vectors remain, and the scripted resolver of `transport::dial`.
     if not _namespaces():
         pytest.skip("no right to make network namespaces here")
     command = [*UNSHARE, sys.executable, "-m", "servers.namespace", kind]

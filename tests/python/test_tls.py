@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import ssl
+import subprocess
 import sys
 import traceback
 
@@ -122,20 +124,35 @@ def test_a_weak_key_and_a_weak_digest_are_refused(show, get, root):
 
 
 TLS10, TLS11, TLS12 = (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2)
+#: What a server offers, and how what a client of OpenSSL gets there begins.
 OLD = {
-    "TLS 1.0": {"versions": (TLS10, TLS10)},
-    "TLS 1.1": {"versions": (TLS11, TLS11)},
-    "no encryption": {"versions": (TLS12, TLS12), "ciphers": "NULL:eNULL:@SECLEVEL=0"},
-    "static RSA": {"versions": (TLS12, TLS12), "ciphers": "kRSA:@SECLEVEL=0"},
-    "finite-field DH": {"versions": (TLS12, TLS12), "ciphers": "DHE:@SECLEVEL=0"},
-    "CBC": {"versions": (TLS12, TLS12), "ciphers": "ECDHE-RSA-AES128-SHA:@SECLEVEL=0"},
+    "TLS 1.0": ({"versions": (TLS10, TLS10)}, "TLSv1 "),
+    "TLS 1.1": ({"versions": (TLS11, TLS11)}, "TLSv1.1 "),
+    "no encryption": ({"versions": (TLS12, TLS12), "ciphers": "NULL:eNULL:@SECLEVEL=0"}, "TLSv1.2 ECDHE-RSA-NULL-"),
+    "static RSA": ({"versions": (TLS12, TLS12), "ciphers": "kRSA:@SECLEVEL=0"}, "TLSv1.2 AES"),
+    "small finite-field DH": (
+        {"versions": (TLS12, TLS12), "ciphers": "DHE:@SECLEVEL=0", "dh_bits": 1024},
+        "TLSv1.2 DHE-RSA-",
+    ),
+    "large finite-field DH": (
+        {"versions": (TLS12, TLS12), "ciphers": "DHE:@SECLEVEL=0", "dh_bits": 2048},
+        "TLSv1.2 DHE-RSA-",
+    ),
+    "CBC": (
+        {"versions": (TLS12, TLS12), "ciphers": "ECDHE-RSA-AES128-SHA:@SECLEVEL=0"},
+        "TLSv1.2 ECDHE-RSA-AES128-SHA",
+    ),
 }
 
 
 @pytest.mark.parametrize("case", OLD)
 def test_old_versions_and_weak_ciphers_are_refused(show, get, root, case):
     leaf = make(Shape(key=chains.rsa_key(2048)), root)
-    refused(get, show(leaf, **OLD[case]), root)
+    offered, begins = OLD[case]
+    server = show(leaf, **offered)
+    assert chains.spoken(server, root, **offered).startswith(begins)
+    server.heads.clear()
+    refused(get, server, root)
     modern = {"versions": (TLS12, TLS12), "ciphers": "ECDHE+AESGCM"}
     server = show(leaf, **modern)
     assert get(server, root).status_code == 200
@@ -218,6 +235,29 @@ def test_a_leaf_that_breaks_rfc_5280_is_refused(show, get, root, case, ca_only):
     # An unknown critical extension is refused by rustls already, without a section.
     assert "RFC 5280" in raised.details["reason"] or "critical" in case
     assert "RFC 5280" not in str(raised)
+
+
+#: Two extensions that nobody knows: made one, it stands twice, and rustls does not mind.
+EXTRA = ((chains.UNKNOWN, False), (chains.OTHER_UNKNOWN, False))
+
+
+def test_a_certificate_in_which_an_extension_stands_twice_is_refused(show, get, root):
+    leaf = make(Shape(extra=EXTRA), root)
+    assert get(show(leaf), root).status_code == 200
+    raised = refused(get, show(chains.with_repeated(leaf, root)), root)
+    assert raised.details["reason"] == "an extension stands twice (RFC 5280 §4.2)"
+    middle = make(dataclasses.replace(CA, extra=EXTRA), root)
+    leaf = make(Shape(), middle)
+    assert get(show(leaf, middle), root).status_code == 200
+    raised = refused(get, show(leaf, chains.with_repeated(middle, root)), root)
+    assert raised.details["reason"] == "an extension stands twice (RFC 5280 §4.2)"
+
+
+def test_a_root_of_the_users_in_which_an_extension_stands_twice_is_refused_at_once(write):
+    other = make(dataclasses.replace(CA, extra=EXTRA))
+    botsec.Tls(ca_file=write(other.pem))
+    with pytest.raises(botsec.TlsError, match="stands twice"):
+        botsec.Tls(ca_file=write(chains.with_repeated(other, other).pem))
 
 
 def test_an_empty_subject_with_critical_names_is_accepted(show, get, root):
@@ -386,7 +426,67 @@ def test_session_keys_are_written_nowhere(show, get, root, tmp_path, monkeypatch
     assert not file.exists()
 
 
-@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="the platform's own store decides there")
+def test_a_root_of_the_users_with_an_empty_issuer_is_refused_at_once(write):
+    nameless = make(dataclasses.replace(CA, subject=None))
+    with pytest.raises(botsec.TlsError, match="issuer is empty"):
+        botsec.Tls(ca_file=write(make(CA, nameless).pem))
+
+
+unix_roots = pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="the platform's own store decides there")
+
+
+@unix_roots
+def test_an_empty_issuer_is_refused_even_if_the_platform_trusts_it(show, get, root, write, monkeypatch):
+    """A root without a name is refused where the user names it; the platform's roots are its own business."""
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+
+    def sent(authority, *middles):
+        # The roots of a configuration are read once: each request has options of its own.
+        monkeypatch.setenv("SSL_CERT_FILE", str(write(authority.pem)))
+        return show(make(Shape(), (*middles, authority)[0]), *middles), make(CA)
+
+    nameless = make(dataclasses.replace(CA, subject=None))
+    assert get(*sent(root), ca_only=False).status_code == 200
+    assert get(*sent(root, make(CA, root)), ca_only=False).status_code == 200
+    for middles in ([], [make(CA, nameless)]):
+        raised = refused(get, *sent(nameless, *middles), ca_only=False)
+        assert raised.details["reason"] == "the issuer is empty (RFC 5280 §4.1.2.4)"
+
+
+PLAIN_CLIENT = """
+import sys, botsec
+with botsec.Client(sys.argv[1], networks="loopback", retry=1, timeout=5) as client:
+    try:
+        print(client.get("/x").status_code)
+    except botsec.TlsError as error:
+        print(error.code)
+"""
+
+
+def ended(origin: str, **variables) -> str:
+    """How a request of a process ends whose client has no options of TLS, only these variables."""
+    environ = {name: value for name, value in os.environ.items() if name not in ("SSL_CERT_FILE", "SSL_CERT_DIR")}
+    command = [sys.executable, "-c", PLAIN_CLIENT, origin]
+    ran = subprocess.run(command, env={**environ, **variables}, capture_output=True, text=True, timeout=30)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.strip()
+
+
+@unix_roots
+def test_a_client_without_options_trusts_the_roots_that_the_environment_names(show, write, root, tmp_path):
+    server = show(make(Shape(), root))
+    folder = tmp_path / "roots"
+    folder.mkdir()
+    (folder / "0a1b2c3d.0").write_bytes(root.pem)
+    assert ended(server.origin, SSL_CERT_FILE=str(write(root.pem))) == "200"
+    assert ended(server.origin, SSL_CERT_DIR=str(folder)) == "200"
+    server.heads.clear()
+    assert ended(server.origin).startswith("transport.tls")
+    assert ended(server.origin, SSL_CERT_FILE=str(write(make(CA).pem))) == "transport.tls"
+    assert server.heads == []
+
+
+@unix_roots
 def test_roots_chosen_by_the_environment_are_told(face, write, root, monkeypatch, caplog):
     file = write(root.pem)
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)

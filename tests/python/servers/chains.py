@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import datetime
 import ipaddress
 import itertools
+import socket
 import ssl
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +27,7 @@ CA_USAGE = x509.KeyUsage(False, False, False, False, False, True, True, False, F
 LEAF_USAGE = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
 SIGNING_USAGE = x509.KeyUsage(True, False, False, False, False, True, False, False, False)
 UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), b"\x05\x00")
+OTHER_UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.2"), b"\x05\x00")
 
 
 @dataclass
@@ -44,8 +48,6 @@ class Made:
 
     @property
     def pin(self) -> str:
-        import base64
-
         form = serialization.PublicFormat.SubjectPublicKeyInfo
         spki = self.certificate.public_key().public_bytes(serialization.Encoding.DER, form)
         digest = hashes.Hash(hashes.SHA256())
@@ -126,8 +128,22 @@ def with_sha1(made: Made, issuer: Made) -> Made:
     return Made(x509.load_der_x509_certificate(der), made.key)
 
 
+def with_repeated(made: Made, issuer: Made) -> Made:
+    """The same certificate, in which one `extra` of `UNKNOWN` and `OTHER_UNKNOWN` stands twice: the library makes no such."""
+    first, second = bytes.fromhex("06092b06010401868d1f01"), bytes.fromhex("06092b06010401868d1f02")
+    body = made.certificate.tbs_certificate_bytes
+    assert body.count(first) == body.count(second) == 1
+    body = body.replace(second, first)
+    algorithm = b"\x30\x0a\x06\x08" + bytes.fromhex("2a8648ce3d040302")
+    signature = b"\x00" + issuer.key.sign(body, ec.ECDSA(hashes.SHA256()))
+    der = _tagged(0x30, body + algorithm + _tagged(0x03, signature))
+    return Made(x509.load_der_x509_certificate(der), made.key)
+
+
 def _tagged(tag: int, content: bytes) -> bytes:
-    return bytes([tag, 0x82]) + len(content).to_bytes(2, "big") + content
+    size = len(content)
+    long = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, size] if size < 128 else [tag, 0x80 | len(long), *long]) + content
 
 
 def revocation_list(issuer: Made, *revoked: Made, days: int = 7) -> bytes:
@@ -174,14 +190,32 @@ class Shown(Listener):
             connection.sendall(self._answer)
 
 
+#: Primes of finite-field Diffie-Hellman by their bits (RFC 2409 §6.2, RFC 3526 §3); the generator is 2.
+PRIMES = {
+    1024: """
+        ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74020bbea63b139b22514a08798e3404ddef9519b3cd3a431b
+        302b0a6df25f14374fe1356d6d51c245e485b576625e7ec6f44c42e9a637ed6b0bff5cb6f406b7edee386bfb5a899fa5ae9f24117c4b1fe6
+        49286651ece65381ffffffffffffffff""",
+    2048: """
+        ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74020bbea63b139b22514a08798e3404ddef9519b3cd3a431b
+        302b0a6df25f14374fe1356d6d51c245e485b576625e7ec6f44c42e9a637ed6b0bff5cb6f406b7edee386bfb5a899fa5ae9f24117c4b1fe6
+        49286651ece45b3dc2007cb8a163bf0598da48361c55d39a69163fa8fd24cf5f83655d23dca3ad961c62f356208552bb9ed529077096966d
+        670c354e4abc9804f1746c08ca18217c32905e462e36ce3be39e772c180e86039b2783a2ec07a28fb5c55df06f4c52c9de2bcbf695581718
+        3995497cea956ae515d2261898fa051015728e5a8aacaa68ffffffffffffffff""",
+}
+#: Everything that OpenSSL still has without asking for it by name, however weak.
+WEAK = "DEFAULT:@SECLEVEL=0"
+
+
 def server_context(
     folder: Path,
     leaf: Made,
     *others: Made,
     client_ca: Made | None = None,
     asks: bool = False,
-    ciphers: str = "DEFAULT:@SECLEVEL=0",
+    ciphers: str = WEAK,
     versions: tuple[ssl.TLSVersion, ssl.TLSVersion] | None = None,
+    dh_bits: int | None = None,
 ) -> ssl.SSLContext:
     """A server that offers what it is told, however weak; with `asks` a client certificate may be missing."""
     file = folder / f"chain-{next(_names)}.pem"
@@ -191,16 +225,36 @@ def server_context(
     context.load_cert_chain(file)
     context.set_alpn_protocols(["http/1.1"])
     if versions is not None:
-        import warnings
-
-        with warnings.catch_warnings():
-            # Old versions on purpose.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            context.minimum_version, context.maximum_version = versions
+        _limit(context, versions)
+    if dh_bits is not None:
+        prime = b"\x00" + bytes.fromhex(PRIMES[dh_bits])
+        group = base64.encodebytes(_tagged(0x30, _tagged(0x02, prime) + b"\x02\x01\x02"))
+        file.write_bytes(b"-----BEGIN DH PARAMETERS-----\n" + group + b"-----END DH PARAMETERS-----\n")
+        context.load_dh_params(file)
     if client_ca is not None:
         context.verify_mode = ssl.CERT_OPTIONAL if asks else ssl.CERT_REQUIRED
         context.load_verify_locations(cadata=client_ca.pem.decode())
     return context
+
+
+def spoken(server: Shown, root: Made, *, versions, ciphers: str = WEAK, dh_bits: int | None = None) -> str:
+    """Version and cipher of a request that OpenSSL as a client makes with these alone: such a server is no straw man."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=root.pem.decode())
+    context.set_ciphers(ciphers)
+    _limit(context, versions)
+    with socket.create_connection(("127.0.0.1", server.port), 5) as plain:
+        with context.wrap_socket(plain, server_hostname="localhost") as client:
+            client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert client.recv(65536).startswith(b"HTTP/1.1 200")
+            return f"{client.version()} {client.cipher()[0]}"
+
+
+def _limit(context: ssl.SSLContext, versions: tuple[ssl.TLSVersion, ssl.TLSVersion]) -> None:
+    with warnings.catch_warnings():
+        # Old versions on purpose.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version, context.maximum_version = versions
 
 
 def rsa_key(bits: int):
