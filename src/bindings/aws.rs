@@ -30,7 +30,7 @@ use crate::validate::Leaf;
 ///     endpoint: Another endpoint of Secrets Manager, such as `"https://vpce-….vpce.amazonaws.com"`.
 ///     sts_endpoint: Another endpoint of STS, which gives the keys of roles.
 ///     allow_process: Run the program that a profile names as its `credential_process`: without a shell, for at most 20 seconds,
-///         and without those variables of the environment that hold a secret loaded before.
+///         without AWS's own keys and those variables of the environment that hold a secret loaded before.
 ///     networks: Networks that are not public, such as `"private"` where endpoints have private addresses.
 ///     tls: TLS options.
 ///

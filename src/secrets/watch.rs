@@ -61,8 +61,8 @@ pub(super) fn watch(path: &Path, secret: &Secret, again: bool) {
     let Some(name) = path.file_name() else { return };
     let directory = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let known = {
-        let mut held = DESK.lock();
-        match held.as_mut().filter(|desk| desk.epoch == epoch()) {
+        let held = DESK.lock();
+        match held.as_ref().filter(|desk| desk.epoch == epoch()) {
             Some(desk) if !again && desk.files.iter().any(|file| file.secret.is(secret)) => return,
             Some(desk) => Some(desk.descriptor.clone()),
             None => None,

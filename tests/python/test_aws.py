@@ -17,7 +17,7 @@ import botsec
 import pytest
 from botsec.testing import FakeClock
 from servers.api import Reply
-from servers.aws import REGION, Front, Moto, Secrets, amz, authorization, boto, refusal
+from servers.aws import REGION, Front, Moto, Secrets, alone, amz, authorization, boto, refusal
 
 ROLE = "arn:aws:iam::123456789012:role/bot"
 
@@ -40,15 +40,7 @@ def load(face, source: str, **options) -> botsec.Secret:
 
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch, tmp_path):
-    """No credentials but those of the test: neither its user's nor its machine's."""
-    import os
-
-    for name in list(os.environ):
-        if name.startswith("AWS_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    return tmp_path
+    return alone(monkeypatch, tmp_path)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import time
 import botsec
 import pytest
 from botsec.testing import FakeClock
-from servers.aws import REGION, Secrets, boto
+from servers.aws import REGION, Secrets, alone, boto
 from servers.leaks import everything
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the programs of these tests are scripts")
@@ -24,13 +24,8 @@ def new_value() -> str:
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch, tmp_path):
-    for name in list(os.environ):
-        if name.startswith("AWS_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     (tmp_path / ".aws").mkdir()
-    return tmp_path
+    return alone(monkeypatch, tmp_path)
 
 
 @pytest.fixture

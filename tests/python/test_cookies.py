@@ -1,7 +1,7 @@
 """There is no cookie jar: what a server sets goes nowhere."""
 
 import pytest
-from servers.api import Api, Reply
+from servers.api import Reply
 
 SET = [
     "sid=cookie-of-the-api; Path=/; Secure; HttpOnly",
@@ -10,12 +10,6 @@ SET = [
     "sid=cookie-of-the-api; Domain=com; Path=/; SameSite=None",
     "__Host-sid=cookie-of-the-api; Path=/; Secure",
 ]
-
-
-@pytest.fixture
-def other_api(authority):
-    with Api(authority) as server:
-        yield server
 
 
 @pytest.mark.parametrize("cookie", SET)

@@ -17,6 +17,7 @@ import time
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import parse_qs
 
 import boto3
@@ -71,6 +72,16 @@ class Moto:
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait(10)
+
+
+def alone(monkeypatch, home: Path) -> Path:
+    """No credentials but those of the test, below this home: neither its user's nor its machine's."""
+    for name in list(os.environ):
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    return home
 
 
 class Front(Listener):
