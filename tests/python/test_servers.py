@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import socket
 import ssl
+import time
 import zlib
 
 import pytest
@@ -50,6 +51,25 @@ def test_the_api_keeps_the_connection_and_remembers_each_request(api: Api, plain
     assert [request.query for request in api.requests] == [[("n", "0")], [("n", "1")], [("n", "2")]]
     assert api.last.body == b"abc"
     assert api.last.header("x-one") == "1"
+
+
+def test_a_stop_closes_no_socket_under_the_thread_that_reads_it(authority) -> None:
+    """Its number would go to the next file, and OpenSSL, which keeps the number, would take that one's bytes."""
+    numbers = []
+
+    def reads(server: Hostile, connection) -> None:
+        with contextlib.suppress(OSError):
+            connection.recv(1)
+        time.sleep(0.1)
+        numbers.append(connection.fileno())
+
+    server = Hostile(authority, reads).start()
+    clients = [ask(server, authority) for _ in range(8)]
+    assert server.wait_until(lambda: len(server.heads) == 8)
+    server.stop()
+    assert len(numbers) == server.finished == 8 and min(numbers) >= 0
+    for client in clients:
+        client.close()
 
 
 def test_the_api_follows_its_script_and_repeats_the_last_reply(api: Api, plain) -> None:

@@ -1,4 +1,8 @@
-"""A threaded listener: one thread per connection, a port that no earlier test used, everything closed on stop."""
+"""A threaded listener: one thread per connection, a port that no earlier test used, everything closed on stop.
+
+Each socket is closed by the thread that uses it, others only shut it down. Closed under a thread that is about to read,
+its number goes to the next file or socket, and OpenSSL, which keeps the number, takes that one's bytes.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ import socket
 import ssl
 import threading
 
+#: Seconds in which the threads of a server that stops have to end.
+ENDS_WITHIN_S = 15
 #: Throttle buckets are process-wide by origin, so a port never serves two tests.
 _ports_taken: set[int] = set()
 
@@ -18,6 +24,7 @@ class Listener:
         self._context = context
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
         self.stopped = threading.Event()
         self.accepted = 0
         self.finished = 0
@@ -36,16 +43,30 @@ class Listener:
         raise NotImplementedError
 
     def start(self):
-        threading.Thread(target=self._accept, name=f"listener-{self.port}", daemon=True).start()
+        self._begin(self._accept)
         return self
 
     def stop(self) -> None:
         self.stopped.set()
-        _cut(self._socket)
+        for _ in range(ENDS_WITHIN_S * 20):
+            with self._lock:
+                for sock in (self._socket, *self._open):
+                    _wake(sock)
+                busy = [thread for thread in self._threads if thread.is_alive()]
+            busy = [thread for thread in busy if thread is not threading.current_thread()]
+            if not busy:
+                self._socket.close()
+                return
+            busy[0].join(0.05)
+        raise TimeoutError(f"{busy} serve on after the server was stopped")
+
+    def _begin(self, target, *args) -> None:
+        thread = threading.Thread(target=target, args=args, name=f"listener-{self.port}", daemon=True)
         with self._lock:
-            connections = list(self._open)
-        for connection in connections:
-            _cut(connection)
+            self._threads = [known for known in self._threads if known.is_alive()]
+            # Started under the lock, so that none counts as ended before it began.
+            thread.start()
+            self._threads.append(thread)
 
     def __enter__(self):
         return self.start()
@@ -72,7 +93,7 @@ class Listener:
                 self._open.add(connection)
                 self.accepted += 1
                 number = self.accepted
-            threading.Thread(target=self._run, args=(connection, number), daemon=True).start()
+            self._begin(self._run, connection, number)
 
     def _run(self, plain: socket.socket, number: int) -> None:
         connection = plain
@@ -90,13 +111,11 @@ class Listener:
                 self.serve(connection, number)
         finally:
             with self._lock:
-                self._open.discard(plain)
-                self._open.discard(connection)
+                for sock in (plain, connection):
+                    self._open.discard(sock)
+                    with contextlib.suppress(OSError):
+                        sock.close()
                 self.finished += 1
-            with contextlib.suppress(OSError):
-                connection.close()
-            with contextlib.suppress(OSError):
-                plain.close()
 
 
 def free_port() -> int:
@@ -122,8 +141,6 @@ def _bind() -> socket.socket:
             used.close()
 
 
-def _cut(sock: socket.socket) -> None:
+def _wake(sock: socket.socket) -> None:
     with contextlib.suppress(OSError):
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
-    with contextlib.suppress(OSError):
-        sock.close()
