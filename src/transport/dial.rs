@@ -28,14 +28,14 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// The resolver, behind the address judge.
 #[derive(Clone)]
-struct Guard {
-    resolver: Resolver,
-    networks: Networks,
+pub(super) struct Guard {
+    pub(super) resolver: Resolver,
+    pub(super) networks: Networks,
 }
 
 /// Who says where a name leads.
 #[derive(Clone)]
-enum Resolver {
+pub(super) enum Resolver {
     System,
     /// The unit tests' answers, one a question.
     #[cfg(test)]
@@ -43,7 +43,8 @@ enum Resolver {
 }
 
 impl Resolver {
-    async fn look_up(&self, host: &str) -> io::Result<Vec<SocketAddr>> {
+    /// The addresses of `host`, judged by nobody, each with port 0.
+    pub(super) async fn look_up(&self, host: &str) -> io::Result<Vec<SocketAddr>> {
         match self {
             Self::System => Ok(tokio::net::lookup_host((host, 0)).await?.collect()),
             #[cfg(test)]
@@ -77,7 +78,7 @@ impl StdError for Refused {}
 
 impl Guard {
     /// The addresses of `host`, all of them allowed.
-    async fn resolve(self, host: String) -> Result<std::vec::IntoIter<SocketAddr>, Refused> {
+    pub(super) async fn resolve(self, host: String) -> Result<std::vec::IntoIter<SocketAddr>, Refused> {
         let addresses = self.resolver.look_up(&host).await.map_err(|_| Refused::Unresolved)?;
         if addresses.is_empty() {
             return Err(Refused::Unresolved);
@@ -169,4 +170,4 @@ impl Service<Uri> for Connector {
 
 #[cfg(test)]
 #[path = "dial_tests.rs"]
-mod tests;
+pub(super) mod tests;

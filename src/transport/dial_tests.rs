@@ -6,24 +6,25 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
 use super::super::Tls;
 use super::*;
 
-const HOST: &str = "moves.test";
+pub(in crate::transport) const HOST: &str = "moves.test";
 /// The only addresses of the vectors' moving names that are public.
 const PUBLIC: [&str; 2] = ["93.184.215.14", "2606:4700::1111"];
 
 /// One answer a question, the last of them repeated.
 #[derive(Clone)]
-pub(super) struct Script {
+pub(in crate::transport) struct Script {
     answers: Arc<Vec<Vec<IpAddr>>>,
     asked: Arc<AtomicUsize>,
 }
 
 impl Script {
-    fn new<T: AsRef<str>>(answers: &[Vec<T>]) -> Self {
+    pub(in crate::transport) fn new<T: AsRef<str>>(answers: &[Vec<T>]) -> Self {
         let parse = |ips: &Vec<T>| ips.iter().map(|ip| ip.as_ref().parse().unwrap()).collect();
         Self { answers: Arc::new(answers.iter().map(parse).collect()), asked: Arc::default() }
     }
@@ -34,7 +35,7 @@ impl Script {
         ips.iter().map(|ip| SocketAddr::new(*ip, 0)).collect()
     }
 
-    fn asked(&self) -> usize {
+    pub(in crate::transport) fn asked(&self) -> usize {
         self.asked.load(Ordering::Relaxed)
     }
 }
@@ -47,36 +48,62 @@ enum Ended {
     Blocked,
 }
 
-/// Dials [`HOST`] once for each of `dials` on connections of one client, with `networks` opened for it. Tells how each ended,
-/// how many connections this machine's own address saw, and how many questions were asked.
-fn dial(answers: &[Vec<&str>], networks: &[&str], dials: usize) -> (Vec<Ended>, usize, usize) {
+/// Settings that open `networks` for [`HOST`].
+pub(in crate::transport) fn opening(networks: &[&str]) -> Settings {
     let opened: Vec<String> = networks.iter().map(|text| (*text).to_owned()).collect();
-    let settings = Settings {
+    Settings {
         tls: Tls::default().base().unwrap(),
         networks: Networks::none().open(HOST, &opened).unwrap(),
         connect_timeout: Duration::from_secs(5),
         local_address: None,
         proxy: None,
         shown_to: Vec::new(),
-    };
-    let script = Script::new(answers);
-    block_on(async {
+    }
+}
+
+/// A port on loopback that hangs up on everybody.
+pub(in crate::transport) struct Door {
+    pub(in crate::transport) port: u16,
+    counter: Arc<AtomicUsize>,
+}
+
+impl Door {
+    pub(in crate::transport) async fn open() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let origin = Origin::parse(&format!("{HOST}:{}", listener.local_addr().unwrap().port())).unwrap();
-        let seen = Arc::new(AtomicUsize::new(0));
-        let counter = seen.clone();
+        let port = listener.local_addr().unwrap().port();
+        let door = Self { port, counter: Arc::default() };
+        let counter = door.counter.clone();
         drop(tokio::spawn(async move {
             while listener.accept().await.is_ok() {
                 counter.fetch_add(1, Ordering::Relaxed);
             }
         }));
+        door
+    }
+
+    /// How many connections came, the last call's own left out: all that were made are counted when that one is.
+    pub(in crate::transport) async fn seen(self) -> usize {
+        let mut own = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await.unwrap();
+        assert_eq!(own.read(&mut [0]).await.unwrap(), 0);
+        self.counter.load(Ordering::Relaxed) - 1
+    }
+}
+
+/// Dials [`HOST`] once for each of `dials` on connections of one client, with `networks` opened for it. Tells how each ended,
+/// how many connections this machine's own address saw, and how many questions were asked.
+fn dial(answers: &[Vec<&str>], networks: &[&str], dials: usize) -> (Vec<Ended>, usize, usize) {
+    let settings = opening(networks);
+    let script = Script::new(answers);
+    block_on(async {
+        let door = Door::open().await;
+        let origin = Origin::parse(&format!("{HOST}:{}", door.port)).unwrap();
         let connectors = Connectors::asking(Resolver::Script(script.clone()), &settings);
         let mut ended = Vec::new();
         for _ in 0..dials {
             let uri = format!("https://{}/", origin.authority()).parse().unwrap();
             ended.push(how(&*connectors.to(&origin).call(uri).await.err().unwrap()));
         }
-        (ended, seen.load(Ordering::Relaxed), script.asked())
+        (ended, door.seen().await, script.asked())
     })
 }
 
@@ -88,7 +115,7 @@ fn how(error: &(dyn StdError + 'static)) -> Ended {
     }
 }
 
-fn block_on<F: Future>(work: F) -> F::Output {
+pub(in crate::transport) fn block_on<F: Future>(work: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 

@@ -1,6 +1,6 @@
 //! Streams to servers that speak no HTTP: TLS as for every call, or plain on this machine.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::Settings;
+use super::dial::{Guard, Refused, Resolver};
 use crate::error::{Code, Error};
 
 /// A connection as bytes.
@@ -55,12 +56,18 @@ impl Peer {
     /// # Errors
     /// `AddressBlockedError`, `TlsError` or `ConnectError`.
     pub async fn dial(&self, settings: &Settings) -> Result<Box<dyn Wire>, Error> {
+        self.dial_by(Resolver::System, settings).await
+    }
+
+    async fn dial_by(&self, resolver: Resolver, settings: &Settings) -> Result<Box<dyn Wire>, Error> {
         match &self.0 {
             Way::Tls(host, port) => {
-                let addresses = resolve(host, *port).await?;
-                let ips: Vec<IpAddr> = addresses.iter().map(SocketAddr::ip).collect();
-                settings.networks.judge_all(host, &ips).map_err(|_| Error::new(Code::PolicyAddressBlocked))?;
-                let stream = connect(&addresses).await?;
+                let guard = Guard { resolver, networks: settings.networks.clone() };
+                let found = guard.resolve(host.clone()).await.map_err(|refused| {
+                    let blocked = matches!(refused, Refused::Blocked(_));
+                    Error::new(if blocked { Code::PolicyAddressBlocked } else { Code::TransportConnect })
+                })?;
+                let stream = connect(found.collect(), *port).await?;
                 let name = ServerName::try_from(host.clone()).map_err(|_| Error::new(Code::UsageValue))?;
                 // These options are the peer's own, so its certificate is for it; `quota` judged whether the key may go there.
                 let config = settings.tls.identified().unwrap_or_else(|| settings.tls.plain());
@@ -69,11 +76,11 @@ impl Peer {
                 Ok(Box::new(stream))
             }
             Way::Loopback(host, port) => {
-                let addresses = resolve(host, *port).await?;
-                if !addresses.iter().all(|address| address.ip().is_loopback()) {
+                let found = resolver.look_up(host).await.map_err(|_| Error::new(Code::TransportConnect))?;
+                if !found.iter().all(|address| address.ip().is_loopback()) {
                     return Err(Error::new(Code::PolicyAddressBlocked));
                 }
-                Ok(Box::new(connect(&addresses).await?))
+                Ok(Box::new(connect(found, *port).await?))
             }
             #[cfg(unix)]
             Way::Unix(path) => {
@@ -86,14 +93,13 @@ impl Peer {
     }
 }
 
-async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
-    let found = tokio::net::lookup_host((host, port)).await.map_err(|_| Error::new(Code::TransportConnect))?;
-    let addresses: Vec<SocketAddr> = found.collect();
-    if addresses.is_empty() { Err(Error::new(Code::TransportConnect)) } else { Ok(addresses) }
-}
-
-async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, Error> {
-    let stream = TcpStream::connect(addresses).await.map_err(|_| Error::new(Code::TransportConnect))?;
+async fn connect(mut addresses: Vec<SocketAddr>, port: u16) -> Result<TcpStream, Error> {
+    addresses.iter_mut().for_each(|address| address.set_port(port));
+    let stream = TcpStream::connect(&*addresses).await.map_err(|_| Error::new(Code::TransportConnect))?;
     let _ = stream.set_nodelay(true);
     Ok(stream)
 }
+
+#[cfg(test)]
+#[path = "peer_tests.rs"]
+mod tests;
