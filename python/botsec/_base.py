@@ -123,7 +123,8 @@ def secret(
         paths: Templates of paths that it may be sent to, such as `["/users/{id:int}"]`, below the client's base URL.
         expires: When it must not be used any more: a datetime with an offset, or seconds since 1970.
         provider: The manager: `Aws`, `Gcp`, `Azure` or `Vault`; or a callable, sync or async, that gets the source and
-            returns the value, or the value and its version's name. A `LookupError` from it says that it is gone.
+            returns the value, or the value and its version's name. A `LookupError` from it, or None, says that there is
+            none (any more).
         ttl: Seconds after which a manager's value is read again, in the background; 300 unless given.
         max_stale: Seconds for which an old value serves on while its manager is out of reach; 3600 unless given. A
             manager that refuses or has lost the secret ends it at once.

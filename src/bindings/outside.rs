@@ -109,8 +109,12 @@ pub(super) fn call<'py>(py: Python<'py>, secret: &Secret) -> PyResult<Option<Bou
     PyTuple::new(py, [outside.callable.bind(py).clone(), PyString::new(py, &outside.source).into_any()]).map(Some)
 }
 
-/// Takes in what a callable returned: a str, or a str and the name of its version.
+/// Takes in what a callable returned: a str, a str and the name of its version, or None where there is no such secret.
 pub(super) fn found(secret: &Secret, found: &Bound<'_, PyAny>) -> PyResult<()> {
+    if found.is_none() {
+        ended(secret, "its callable returned None", true);
+        return Ok(());
+    }
     let taken = match found.extract::<(String, Option<String>)>() {
         Ok(taken) => Ok(taken),
         Err(_) => found.extract::<String>().map(|value| (value, None)),
@@ -118,7 +122,7 @@ pub(super) fn found(secret: &Secret, found: &Bound<'_, PyAny>) -> PyResult<()> {
     let Ok((value, label)) = taken else {
         failed(secret, "TypeError", false);
         return Err(wrong_type(
-            "The callable of `provider` returns a str, or a tuple of a str and its version's name.",
+            "The callable of `provider` returns a str, a tuple of a str and its version's name, or None.",
         ));
     };
     let value = zeroize::Zeroizing::new(value);
@@ -128,8 +132,12 @@ pub(super) fn found(secret: &Secret, found: &Bound<'_, PyAny>) -> PyResult<()> {
 
 /// Takes in that a callable raised: `gone` when it said that there is no such secret.
 pub(super) fn failed(secret: &Secret, kind: &str, gone: bool) {
+    ended(secret, &format!("its callable raised {kind}"), gone);
+}
+
+fn ended(secret: &Secret, reason: &str, gone: bool) {
     let code = if gone { Code::SecretNotFound } else { Code::SecretAccess };
-    let error = Error::new(code).with("reason", format!("its callable raised {kind}"));
+    let error = Error::new(code).with("reason", reason);
     secret.finish(Err(Fault { error, passing: !gone }));
 }
 

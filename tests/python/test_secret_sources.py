@@ -246,6 +246,45 @@ def test_a_vendors_library_brings_a_secret_as_a_callable(face, api, authority, m
     assert (made["X-Vault"].version, len(entra.tokens), len(google.tokens)) == ("1", 1, 1)
 
 
+def test_a_keyring_brings_a_secret_as_a_callable(face, api):
+    import keyring.backend
+
+    class Memory(keyring.backend.KeyringBackend):
+        priority = 1
+        held: dict = {}  # noqa: RUF012
+
+        def get_password(self, service, username):
+            return self.held.get((service, username))
+
+        def set_password(self, service, username, password):
+            self.held[service, username] = password
+
+        def delete_password(self, service, username):
+            del self.held[service, username]
+
+    def by_keyring(source):
+        return ring.get_password(*source.partition(":")[2].split("/"))
+
+    ring = Memory()
+    ring.set_password("bot", "api", first := new_value())
+    secret = botsec.secret("keyring:bot/api", provider=by_keyring)
+    client = face.client(api.origin, auth=botsec.Bearer(secret))
+    client.get("/x")
+    ring.set_password("bot", "api", second := new_value())
+    secret.refresh()
+    client.get("/x")
+    assert [request.header("authorization") for request in api.requests] == [f"Bearer {first}", f"Bearer {second}"]
+    missing = botsec.secret("keyring:bot/other", provider=by_keyring)
+    with pytest.raises(botsec.SecretNotFoundError):
+        face.client(api.origin, auth=botsec.Bearer(missing)).get("/x")
+    ring.delete_password("bot", "api")
+    with pytest.raises(botsec.SecretNotFoundError):
+        secret.refresh()
+    with pytest.raises(botsec.SecretNotFoundError):
+        client.get("/x")
+    assert len(api.requests) == 2
+
+
 def test_a_callable_that_brings_ten_mebibytes_is_refused(face, api, caplog):
     part = secrets.token_hex(16)
     huge = part * (10 * 1024 * 1024 // len(part))
