@@ -12,7 +12,7 @@ use super::client::Core;
 use super::drive::bridge::Bridge;
 use super::drive::operation::Operation;
 use super::drive::stack;
-use super::error::{raise, raise_with, wrong_value};
+use super::error::{raise, raise_with, wrong_type, wrong_value};
 use super::flow::Body;
 use super::headers::Headers;
 use super::pending::PendingChunk;
@@ -172,6 +172,15 @@ impl Response {
     #[getter]
     fn url(&self) -> String {
         crate::redact::scrub(&self.answer.url()).into_owned()
+    }
+
+    /// Where the last hop of an `open_web` client's call went, whole: the base of the page's relative links. It is a
+    /// stranger's text: show it through `botsec.escape.link`, and mind that it may hold a token.
+    ///
+    /// Raises:
+    ///     TypeError: The client is bound to an API: its URLs may hold a secret and are never whole.
+    fn reveal_url(&self) -> PyResult<String> {
+        self.answer.open_url().ok_or_else(|| wrong_type("Only responses of an open_web client reveal their URL."))
     }
 
     /// `HTTP/1.1` or `HTTP/2`.

@@ -57,6 +57,11 @@ impl Response {
         }
     }
 
+    /// The whole URL of the last hop, which only a client that carries no secret tells.
+    pub fn open_url(&self) -> Option<String> {
+        self.open.then(|| self.uri.to_string())
+    }
+
     /// The protocol as `HTTP/1.1` or `HTTP/2`.
     pub fn http_version(&self) -> &'static str {
         match self.version {

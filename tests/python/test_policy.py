@@ -4,7 +4,7 @@ import contextlib
 
 import botsec
 import pytest
-from servers.api import Reply
+from servers.api import Api, Reply
 from servers.proxy import ConnectProxy
 
 
@@ -101,6 +101,57 @@ def test_loopback_is_not_dialled_unless_opened(face, api):
     with pytest.raises(botsec.AddressBlockedError):
         literal.get("/x")
     assert api.requests == []
+
+
+@pytest.mark.parametrize(
+    ("allowed", "asked"),
+    [
+        ("bücher.example", "bücher.example"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("xn--bcher-kva.example", "bücher.example"),
+        ("BÜCHER.example", "Bücher.EXAMPLE"),
+        ("bu\u0308cher.example", "b\u00fccher.example"),
+    ],
+)
+def test_allowed_hosts_compare_in_their_ascii_form(face, authority, allowed, asked):
+    name = "xn--bcher-kva.example"
+    with (
+        Api(authority, name) as server,
+        contextlib.closing(ConnectProxy(leads={f"{name}:443": server.port})) as proxy,
+    ):
+        client = face.client(networks=None, hosts=[allowed], proxy=botsec.Proxy(proxy.url))
+        assert client.get(f"https://{asked}/x").status_code == 200
+        with pytest.raises(botsec.HostNotAllowedError):
+            client.get("https://bucher.example/x")
+        assert server.last.header("host") == name and len(proxy.heads) == 1
+
+
+@pytest.mark.parametrize(
+    ("allowed", "asked"),
+    [
+        ("paypal.example", "p\u0430ypal.example"),
+        ("paypal.example", "paypa1.example"),
+        ("api.example.com", "api.example.com.evil.test"),
+        ("api.example.com", "\u0430pi.example.com"),
+        ("bücher.example", "b\u00fcch\u0435r.example"),
+    ],
+)
+def test_a_look_alike_of_an_allowed_host_is_named_in_the_note(face, api, allowed, asked):
+    client = face.client(api.origin, hosts=[allowed])
+    api.on("/x", Reply(302, headers={"Location": f"https://{asked.encode('idna').decode()}/x"}))
+    for call in (lambda: client.get(f"https://{asked}/x"), lambda: client.get("/x")):
+        with pytest.raises(botsec.PolicyError) as caught:
+            call()
+        told = "\n".join(caught.value.__notes__)
+        assert "looks_like" in told and allowed.encode("idna").decode() in told
+        assert asked not in str(caught.value) and allowed not in str(caught.value)
+    assert len(api.requests) == 1
+
+
+def test_a_host_that_resembles_none_is_called_no_look_alike(face, api):
+    with pytest.raises(botsec.HostNotAllowedError) as caught:
+        face.client(api.origin, hosts=["paypal.example"]).get("https://other.example/x")
+    assert "looks_like" not in "\n".join(caught.value.__notes__)
 
 
 @pytest.mark.parametrize(
