@@ -87,6 +87,18 @@ def test_any_text_reads_back(text):
     if text.strip() == text and "\n" not in text:
         assert is_bold(text)
         assert is_code(text)
+        assert is_block(text)
+
+
+#: What stands in a URL as it is: Telegram's parser writes other characters its own way.
+ADDRESS = st.text(
+    st.sampled_from("abcXYZ019" + SPECIALS.replace("\\", "").replace("<", "").replace(">", "")), max_size=60
+)
+
+
+@given(ADDRESS)
+def test_any_address_reads_back(text):
+    assert is_link(text)
 
 
 @given(TEXT, TEXT)

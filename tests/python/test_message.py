@@ -98,6 +98,7 @@ def test_parts_fit_their_platform(text):
         "slack": (4000, lambda t: len(t.encode("utf-16-le")) // 2),
         "telegram": (4096, lambda t: len(t.encode("utf-16-le")) // 2),
         "matrix": (40000, lambda t: len(json.dumps(t, ensure_ascii=False).encode()) - 2),
+        "teams": (40000, lambda t: len(json.dumps(t, ensure_ascii=False).encode("utf-16-le")) // 2 - 2),
         "whatsapp": (4096, lambda t: len(t.encode("utf-16-le")) // 2),
         "irc": (400, lambda t: len(t.encode())),
     }
@@ -107,6 +108,46 @@ def test_parts_fit_their_platform(text):
         except InputError:
             continue
         assert all(0 < size(part) <= limit for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("platform", "unit", "fits"),
+    [
+        ("discord", "x", 2000),
+        ("discord", "😀", 2000),
+        ("slack", "x", 4000),
+        ("slack", "😀", 2000),
+        ("telegram", "x", 4096),
+        ("telegram", "😀", 2048),
+        ("whatsapp", "x", 4096),
+        ("whatsapp", "😀", 2048),
+        ("matrix", "x", 40000),
+        ("matrix", '"', 20000),
+        ("matrix", "😀", 10000),
+        ("teams", "x", 40000),
+        ("teams", '"', 20000),
+        ("teams", "😀", 20000),
+        ("irc", "x", 400),
+        ("irc", "😀", 100),
+    ],
+)
+def test_the_limit_holds_to_the_unit(platform, unit, fits):
+    assert message.split(unit * fits, platform=platform) == [unit * fits]
+    assert message.split(unit * (fits + 1), platform=platform) == [unit * fits, unit]
+
+
+@pytest.mark.parametrize("platform", ["discord", "slack", "teams", "whatsapp"])
+def test_a_block_of_code_that_is_cut_is_a_block_on_both_sides(platform):
+    lines = [f"print({number})" for number in range(6000)]
+    parts = message.split("\n".join(["a", "```", *lines, "```", "end"]), platform=platform, max_parts=100)
+    assert len(parts) > 1
+    read = []
+    for number, part in enumerate(parts):
+        first, last = number == 0, number == len(parts) - 1
+        assert part.count("```") == 2
+        assert part.startswith("a\n```\n" if first else "```\n") and part.endswith("\n```\nend" if last else "\n```")
+        read += part.split("```")[1].strip("\n").split("\n")
+    assert read == lines
 
 
 @pytest.mark.parametrize(

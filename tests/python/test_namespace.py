@@ -101,3 +101,51 @@ def test_a_name_that_moves_during_a_call_is_judged_where_it_is_dialled(kind):
     rows = [{"url": "https://moves.test/", "dns_seq": seq, "calls": 1, **how} for seq, how, *_ in MOVES.values()]
     seen = dict(zip(MOVES, _visit(rows, kind), strict=True))
     assert seen == {name: {"ended": [end], "dialled": dialled} for name, (*_, end, dialled) in MOVES.items()}
+
+
+#: A name that moves between two calls of one client: its answers, how the calls end, and what was dialled.
+LATER = {
+    "to loopback": ([PUBLIC, ["127.0.0.1"]], [200, "policy.address_blocked"], PUBLIC),
+    "to IPv6 loopback": ([PUBLIC, ["::1"]], [200, "policy.address_blocked"], PUBLIC),
+    "to metadata": ([PUBLIC, ["169.254.169.254"]], [200, "policy.address_blocked"], PUBLIC),
+    "to a mixed answer": ([PUBLIC, ["10.0.0.1"] + PUBLIC], [200, "policy.address_blocked"], PUBLIC),
+    "to public": ([PUBLIC, OTHER], [200, 200], PUBLIC + OTHER),
+    "away and back": (
+        [PUBLIC, ["10.0.0.1"], OTHER],
+        [200, "policy.address_blocked", 200],
+        PUBLIC + OTHER,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_name_that_moves_between_two_calls_of_one_client_is_judged_at_each(kind):
+    rows = [
+        {"url": "https://moves.test/", "dns_seq": seq, "calls": len(ends), "kept": True}
+        for seq, ends, _ in LATER.values()
+    ]
+    seen = dict(zip(LATER, _visit(rows, kind), strict=True))
+    assert seen == {name: {"ended": ends, "dialled": dialled} for name, (_, ends, dialled) in LATER.items()}
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_short_link_is_followed_over_three_hosts_each_judged_where_it_is_dialled(kind):
+    names = ["short.test", "middle.test", "page.test"]
+    hops = [f"https://{name}/x" for name in names[1:]]
+    public = ["93.184.215.14", "2606:4700::1111", "93.184.215.15"]
+    ends = dict(zip(names, public, strict=True))
+    rows = [
+        {
+            "url": "https://short.test/s",
+            "dns": {name: [to] for name, to in {**ends, **moved}.items()},
+            "redirects": hops,
+        }
+        for moved in ({}, {"page.test": "10.0.0.1"}, {"middle.test": "169.254.169.254"}, {"short.test": "::1"})
+    ]
+    blocked = ["policy.address_blocked"]
+    assert _visit(rows, kind) == [
+        {"ended": [200], "dialled": public},
+        {"ended": blocked, "dialled": public[:2]},
+        {"ended": blocked, "dialled": public[:1]},
+        {"ended": blocked, "dialled": []},
+    ]

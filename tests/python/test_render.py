@@ -22,6 +22,12 @@ def test_a_template_and_a_format_string_render_alike(platform):
         assert show(template("a ", value, " b")) == show("a {value} b", value=value)
 
 
+def test_the_marks_of_markdown_are_text_in_html_and_markup_in_markdown():
+    assert render.telegram("**{name}**", name="a*b<") == "**a*b&lt;**"
+    assert render.telegram("<b>{name}</b>", name="a*b<") == "<b>a*b&lt;</b>"
+    assert render.telegram_markdown("*{name}*", name="a*b<") == "*a\\*b<*"
+
+
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="t-strings are Python 3.14's")
 def test_a_real_t_string_renders():
     names = {"render": render, "name": "<x>", "price": 1.5, "inner": None}

@@ -448,6 +448,14 @@ def test_a_pattern_is_linear_and_whole():
     assert validate.Pattern("x", expected="an x").expected == "an x"
 
 
+@pytest.mark.parametrize(
+    "text", ["(?i)a", "(?i:a)", r"\p{L}", r"\pL", r"\P{L}", r"[\p{Lu}x]", r"(a)\1", "(?=a)", "a{999999}", "("]
+)
+def test_a_pattern_that_cannot_be_says_what_to_write(text):
+    with pytest.raises(ValueError, match=r"\(\?i-u:|such as \[|too large once"):
+        validate.Pattern(text)
+
+
 def test_the_schemas_are_what_jsonschema_reads():
     import jsonschema_rs
 

@@ -132,21 +132,38 @@ def main() -> None:
         json.dump([visit(row, ask, names, world, tls) for row in json.load(sys.stdin)], sys.stdout)
 
 
-def ask_sync(url: str, options: dict) -> int:
+def ended(error: Exception) -> str:
+    return error.code if isinstance(error, botsec.BotsecError) else f"{type(error).__name__}: {error}"
+
+
+def ask_sync(url: str, calls: int, options: dict) -> list[int | str]:
+    """How each of `calls` calls of one client ended: its status, or its error's code."""
+    seen: list[int | str] = []
     with botsec.Client.open_web(**options) as client:
-        return client.get(url, check=False).status_code
+        for _ in range(calls):
+            try:
+                seen.append(client.get(url, check=False).status_code)
+            except Exception as error:
+                seen.append(ended(error))
+    return seen
 
 
-def ask_async(url: str, options: dict) -> int:
-    async def ask() -> int:
+def ask_async(url: str, calls: int, options: dict) -> list[int | str]:
+    async def ask() -> list[int | str]:
+        seen: list[int | str] = []
         async with botsec.AsyncClient.open_web(**options) as client:
-            return (await client.get(url, check=False)).status_code
+            for _ in range(calls):
+                try:
+                    seen.append((await client.get(url, check=False)).status_code)
+                except Exception as error:
+                    seen.append(ended(error))
+        return seen
 
     return asyncio.run(ask())
 
 
 def visit(row: dict, ask, names: Names, world: World, tls: botsec.Tls) -> dict:
-    """Call the row's URL; twice where its answers change, unless they change within `calls` calls.
+    """Call the row's URL `calls` times, twice unless told where its answers change; each by a client of its own, or all by a `kept` one.
 
     `busy` answers of 503 come before the redirects and are tried again.
     """
@@ -159,15 +176,12 @@ def visit(row: dict, ask, names: Names, world: World, tls: botsec.Tls) -> dict:
     world.locations = [(503, "")] * busy
     world.locations += [(row.get("status", 302), location) for location in row.get("redirects", [])]
     options = {"tls": tls, "timeout": 5, "retry": botsec.Retry(1 + busy, base=0.001, cap=0.001)}
-    ended = []
-    for _ in range(row.get("calls", 2 if answers else 1)):
-        try:
-            ended.append(ask(row["url"], options))
-        except botsec.BotsecError as error:
-            ended.append(error.code)
-        except Exception as error:
-            ended.append(f"{type(error).__name__}: {error}")
-    return {"ended": ended, "dialled": list(world.dialled)}
+    calls = row.get("calls", 2 if answers else 1)
+    if row.get("kept"):
+        seen = ask(row["url"], calls, options)
+    else:
+        seen = [end for _ in range(calls) for end in ask(row["url"], 1, options)]
+    return {"ended": seen, "dialled": list(world.dialled)}
 
 
 if __name__ == "__main__":
