@@ -1,7 +1,8 @@
 //! URLs that print redacted, and origins in one canonical form. Only https exists here.
 //!
 //! A text is parsed once, by the `url` crate, and refused when its authority would change on the way back to text: tabs,
-//! backslashes, credentials, percent-encoded or mapped host names and every odd spelling of an IPv4 address.
+//! backslashes, credentials, percent-encoded or mapped host names and every odd spelling of an IPv4 address. Behind the
+//! authority, spaces and invisible characters are percent-encoded, as browsers do; controls and backslashes are refused.
 
 mod authority;
 
@@ -67,6 +68,7 @@ impl Origin {
     /// # Errors
     /// As [`SafeUrl::parse`], and for a path after the host.
     pub fn parse(text: &str) -> Result<Self, Error> {
+        judge_literal(text)?;
         let whole = if text.contains("://") { Cow::Borrowed(text) } else { Cow::Owned(format!("https://{text}")) };
         let url = SafeUrl::parse(&whole)?;
         if url.path != "/" || url.query.is_some() || whole.get(8..).is_some_and(|rest| rest.contains(['/', '?', '#'])) {
@@ -147,12 +149,12 @@ impl SafeUrl {
         Self::of(&parsed, Some(authority))
     }
 
-    /// Parses a client's base URL: a path is welcome, a query or fragment is not.
+    /// Parses a client's base URL: a path is welcome, a query or fragment is not, nor what would be percent-encoded.
     ///
     /// # Errors
     /// As [`SafeUrl::parse`].
     pub fn parse_base(text: &str) -> Result<Self, Error> {
-        let url = Self::parse(text).map_err(|error| startup(error, "base_url"))?;
+        let url = judge_literal(text).and_then(|()| Self::parse(text)).map_err(|error| startup(error, "base_url"))?;
         if url.query.is_some() || text.contains('#') {
             return Err(Error::new(Code::InputUrl).saying("`base_url` holds no query and no fragment."));
         }
@@ -233,12 +235,31 @@ impl fmt::Display for SafeUrl {
 /// Longest URL that is read: 16 KiB; servers take 8.
 const MAX_URL: usize = 16 * 1024;
 
+/// Judges an absolute or a relative URL, as people and servers write one.
 fn judge_text(text: &str) -> Result<(), Error> {
     if text.len() > MAX_URL {
         return Err(refuse("longer than 16 KiB"));
     }
-    let odd = |c: char| c.is_control() || c.is_whitespace() || c == '\\' || is_deceptive(c);
-    if text.chars().any(odd) {
+    let (authority, rest) = text.split_at_checked(authority_end(text)).unwrap_or((text, ""));
+    judge_literal(authority)?;
+    // Blanks at the end are cut off by some parsers and sent by others.
+    if rest.contains(|c: char| c.is_control() || c == '\\') || rest.trim() != rest {
+        return Err(refuse("a control character, a backslash, or a space at an end"));
+    }
+    Ok(())
+}
+
+/// Where scheme and authority end; 0 in a relative text, which has none.
+fn authority_end(text: &str) -> usize {
+    let Some((scheme, rest)) = text.split_once("//").filter(|(scheme, _)| !scheme.contains(['/', '?', '#'])) else {
+        return 0;
+    };
+    scheme.len() + "//".len() + rest.find(['/', '?', '#']).unwrap_or(rest.len())
+}
+
+/// Judges what stands for itself: an authority, or a URL that a developer wrote.
+fn judge_literal(text: &str) -> Result<(), Error> {
+    if text.contains(|c: char| c.is_control() || c.is_whitespace() || c == '\\' || is_deceptive(c)) {
         return Err(refuse("a space, a backslash, or a character that nobody sees"));
     }
     Ok(())

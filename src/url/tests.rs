@@ -52,11 +52,68 @@ fn whatever_changes_its_authority_is_refused() {
         "https://a..com/",
         "https://1.2.3.4.5/",
         "https:/example.com",
-        "https://example.com/\u{202e}",
-        "https://example.com/\u{feff}",
         "https://exam\u{ad}ple.com/",
+        "https://exam\u{202e}ple.com/",
+        "https://exam ple.com/",
+        "https://example.com /",
+        "https://example.com\u{a0}/",
+        "https:// example.com/",
+        "https://example.com\\a",
     ] {
         assert!(SafeUrl::parse(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn what_nobody_sees_behind_the_authority_is_sent_encoded() {
+    let base = SafeUrl::parse("https://other.example/").unwrap();
+    for (written, sent) in [
+        ("/a b", "/a%20b"),
+        ("/a?b c=d e#f g", "/a?b%20c=d%20e"),
+        ("?a b", "/?a%20b"),
+        ("/#a b", "/"),
+        ("/\u{feff}/foo", "/%EF%BB%BF/foo"),
+        ("/\u{202e}/foo/\u{202d}/bar", "/%E2%80%AE/foo/%E2%80%AD/bar"),
+        ("/a\u{a0}b\u{3000}c\u{2028}d", "/a%C2%A0b%E3%80%80c%E2%80%A8d"),
+        ("/نامه\u{200c}ای", "/%D9%86%D8%A7%D9%85%D9%87%E2%80%8C%D8%A7%DB%8C"),
+        ("/a//b c", "/a//b%20c"),
+    ] {
+        let text = format!("https://example.com{written}");
+        let wanted = format!("https://example.com{sent}");
+        assert_eq!(SafeUrl::parse(&text).unwrap().as_sent(), wanted, "{text:?}");
+        assert_eq!(base.join(&text).unwrap().as_sent(), wanted, "{text:?}");
+        assert_eq!(base.join(&format!("//example.com{written}")).unwrap().as_sent(), wanted, "{text:?}");
+        if written.starts_with('/') {
+            assert_eq!(base.join(written).unwrap().as_sent(), format!("https://other.example{sent}"), "{written:?}");
+        }
+    }
+    for literal in ["/a b", "/\u{202e}a", "/\u{feff}a", "/a\u{a0}b"] {
+        assert!(SafeUrl::parse_base(&format!("https://example.com{literal}")).is_err(), "{literal:?}");
+    }
+    assert_eq!(base.join("page two.html").unwrap().as_sent(), "https://other.example/page%20two.html");
+}
+
+#[test]
+fn controls_and_backslashes_are_refused_everywhere() {
+    let base = SafeUrl::parse("https://other.example/").unwrap();
+    for odd in ["\\", "\t", "\n", "\r", "\0", "\u{b}", "\u{1b}", "\u{7f}", "\u{85}", "\u{9b}"] {
+        for place in ["/a{}b", "/a{}", "/{}a", "?a{}b", "/#a{}b", "/a?b{}", "/a#{}"] {
+            let place = place.replace("{}", odd);
+            assert!(SafeUrl::parse(&format!("https://example.com{place}")).is_err(), "{place:?}");
+            assert!(base.join(&place).is_err(), "{place:?}");
+        }
+    }
+    for blank in [" ", "\u{a0}", "\u{3000}", "\u{2028}"] {
+        for text in [
+            format!("{blank}https://example.com/"),
+            format!("https://example.com/a{blank}"),
+            format!("https://example.com/?a{blank}"),
+        ] {
+            assert!(SafeUrl::parse(&text).is_err() && base.join(&text).is_err(), "{text:?}");
+        }
+        assert!(base.join(&format!("{blank}/a")).is_err() && base.join(&format!("/a{blank}")).is_err());
+        // A relative text that begins with a blank is cut by some parsers.
+        assert!(base.join(&format!("{blank}a")).is_err());
     }
 }
 

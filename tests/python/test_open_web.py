@@ -63,6 +63,22 @@ def test_a_short_link_is_followed_over_three_hosts(web, proxy, pages):
 
 
 @pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("/a b?q=c d#e f", "/a%20b?q=c%20d"),
+        ("/\u202eb\ufeff/é", "/%E2%80%AEb%EF%BB%BF/%C3%A9"),
+        ("/a\u3000b", "/a%E3%80%80b"),
+    ],
+)
+def test_what_people_paste_and_servers_send_behind_a_host_is_encoded(web, pages, written, sent):
+    pages.on("/s", Reply(302, headers={"Location": f"{PAGE}{written}"}))
+    client = web()
+    for url in (f"{PAGE}{written}", f"{SHORT}/s"):
+        assert client.get(url).reveal_url() == f"{PAGE}{sent}"
+        assert pages.last.target == sent
+
+
+@pytest.mark.parametrize(
     ("location", "code"),
     [
         ("http://page.example.com/page", "policy."),
