@@ -1,8 +1,9 @@
 //! URLs that print redacted, and origins in one canonical form. Only https exists here.
 //!
 //! A text is parsed once, by the `url` crate, and refused when its authority would change on the way back to text: tabs,
-//! backslashes, credentials, percent-encoded or mapped host names and every odd spelling of an IPv4 address. Behind the
-//! authority, spaces and invisible characters are percent-encoded, as browsers do; controls and backslashes are refused.
+//! backslashes, credentials, percent-encoded or mapped host names and every odd spelling of an IPv4 address. Controls and
+//! backslashes are refused everywhere, spaces and invisible characters in what developers write and validators judge; in
+//! strangers' URLs and in redirects they are percent-encoded behind the authority, as browsers do.
 
 mod authority;
 
@@ -68,7 +69,6 @@ impl Origin {
     /// # Errors
     /// As [`SafeUrl::parse`], and for a path after the host.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        judge_literal(text)?;
         let whole = if text.contains("://") { Cow::Borrowed(text) } else { Cow::Owned(format!("https://{text}")) };
         let url = SafeUrl::parse(&whole)?;
         if url.path != "/" || url.query.is_some() || whole.get(8..).is_some_and(|rest| rest.contains(['/', '?', '#'])) {
@@ -133,6 +133,15 @@ impl SafeUrl {
     /// # Errors
     /// `InsecureUrlError` for another scheme, `InputError` for anything that is not canonical as described above.
     pub fn parse(text: &str) -> Result<Self, Error> {
+        judge_literal(text)?;
+        Self::parse_pasted(text)
+    }
+
+    /// The same for a stranger's URL: spaces and invisible characters behind the authority are percent-encoded.
+    ///
+    /// # Errors
+    /// As [`SafeUrl::parse`].
+    pub fn parse_pasted(text: &str) -> Result<Self, Error> {
         judge_text(text)?;
         let parsed = url::Url::parse(text).map_err(|_| refuse("not a URL"))?;
         if parsed.scheme() != "https" {
@@ -149,12 +158,12 @@ impl SafeUrl {
         Self::of(&parsed, Some(authority))
     }
 
-    /// Parses a client's base URL: a path is welcome, a query or fragment is not, nor what would be percent-encoded.
+    /// Parses a client's base URL: a path is welcome, a query or fragment is not.
     ///
     /// # Errors
     /// As [`SafeUrl::parse`].
     pub fn parse_base(text: &str) -> Result<Self, Error> {
-        let url = judge_literal(text).and_then(|()| Self::parse(text)).map_err(|error| startup(error, "base_url"))?;
+        let url = Self::parse(text).map_err(|error| startup(error, "base_url"))?;
         if url.query.is_some() || text.contains('#') {
             return Err(Error::new(Code::InputUrl).saying("`base_url` holds no query and no fragment."));
         }
@@ -235,7 +244,7 @@ impl fmt::Display for SafeUrl {
 /// Longest URL that is read: 16 KiB; servers take 8.
 const MAX_URL: usize = 16 * 1024;
 
-/// Judges an absolute or a relative URL, as people and servers write one.
+/// Judges an absolute or a relative URL as strangers and servers write one.
 fn judge_text(text: &str) -> Result<(), Error> {
     if text.len() > MAX_URL {
         return Err(refuse("longer than 16 KiB"));

@@ -252,7 +252,7 @@ fn place(target: Target, params: Params) -> Result<(Place, Arc<str>, Params), Er
             })
         }
         // Strangers' URLs name people and documents: events record the host only.
-        Target::Url(text) => Ok((Place::Open(SafeUrl::parse(&text)?), "{url}".into(), params)),
+        Target::Url(text) => Ok((Place::Open(SafeUrl::parse_pasted(&text)?), "{url}".into(), params)),
         Target::Base => Ok((Place::Base, "{secret}".into(), params)),
     }
 }

@@ -14,7 +14,7 @@ import uuid
 import botsec
 import pytest
 from servers.api import Reply
-from servers.listen import free_port
+from servers.listen import free_port, knock
 from servers.redis import RedisServer
 
 
@@ -44,6 +44,7 @@ class Way:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}"
         self._open: list[socket.socket] = []
+        self._closed = False
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -51,6 +52,9 @@ class Way:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
+                if self._closed:
+                    near.close()
+                    return
                 try:
                     far = socket.create_connection(("127.0.0.1", self.target), 5)
                 except OSError:
@@ -79,8 +83,8 @@ class Way:
 
     def close(self) -> None:
         # Woken first: a socket closed under a thread that waits on it gives its number to the next one.
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
+        self._closed = True
+        knock(self._listener)
         self._thread.join(10)
         self._listener.close()
         self.cut()

@@ -14,6 +14,7 @@ import pytest
 from botsec.testing import FakeClock
 from servers.api import Api, Reply
 from servers.leaks import everything
+from servers.listen import knock
 from servers.managers import MANAGERS
 from servers.tls import Authority
 
@@ -200,11 +201,15 @@ def listen_and_hang_up(connection):
 def in_place_of(server, act):
     """Somebody else at the address of a server that stopped."""
     listener = socket.create_server(("127.0.0.1", server.port))
+    closed = threading.Event()
 
     def accept():
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = listener.accept()
+                if closed.is_set():
+                    connection.close()
+                    return
                 with contextlib.suppress(OSError):
                     act(connection)
 
@@ -213,7 +218,8 @@ def in_place_of(server, act):
     try:
         yield
     finally:
-        listener.shutdown(socket.SHUT_RDWR)
+        closed.set()
+        knock(listener)
         thread.join(5)
         listener.close()
 

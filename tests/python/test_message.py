@@ -7,7 +7,7 @@ import botsec
 import html5lib
 import pytest
 from botsec import InputError, message
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 HOSTS = ["docs.example.org", "*.example.com"]
@@ -163,6 +163,10 @@ def test_a_block_of_code_that_is_cut_is_a_block_on_both_sides(platform):
         ("go to collect.test/login", "telegram", "collect.test"),
         ("[docs.example.org](https://collect.test)", "discord", "collect.test"),
         ("https://docs.example.org@collect.test/", "whatsapp", "collect.test"),
+        ('<https://docs.example.org/<a href="https://collect.test/?d=x">', "matrix", "collect.test"),
+        ('<https://docs.example.org/<a href="//collect.test/?d=x">', "teams", "collect.test"),
+        ('<https://docs.example.org/|<a href="//collect.test/?d=x">', "slack", "collect.test"),
+        ("<https://docs.example.org/[a](//collect.test/?d=x)>", "discord", "collect.test"),
     ],
 )
 def test_a_carrier_of_data_is_stopped(text, platform, carrier):
@@ -212,6 +216,7 @@ TAGS = st.sampled_from(
 
 
 @given(st.lists(TAGS, max_size=14).map("".join))
+@example("<https://docs.example.org/<a href=>")
 @settings(max_examples=300, deadline=None)
 def test_a_browser_finds_nothing_to_fetch(text):
     tree = html5lib.parseFragment(clean(text, "matrix").text, namespaceHTMLElements=False)

@@ -81,11 +81,11 @@ def test_what_people_paste_and_servers_send_behind_a_host_is_encoded(web, pages,
 @pytest.mark.parametrize(
     ("location", "code"),
     [
-        ("http://page.example.com/page", "policy."),
-        ("https://page.example.com:8443/page", "policy."),
+        ("http://page.example.com/page", "policy.redirect_refused"),
+        ("https://page.example.com:8443/page", "policy.redirect_refused"),
         ("https://169.254.169.254/latest/", "policy.address_blocked"),
-        ("https://user@page.example.com/page", "policy."),
-        ("javascript:alert(1)", "policy."),
+        ("https://user@page.example.com/page", "policy.redirect_refused"),
+        ("javascript:alert(1)", "policy.redirect_refused"),
     ],
 )
 def test_a_short_link_ends_where_a_hop_is_no_public_https(web, proxy, pages, location, code):
@@ -93,7 +93,7 @@ def test_a_short_link_ends_where_a_hop_is_no_public_https(web, proxy, pages, loc
     pages.on("/m", Reply(302, headers={"Location": location}))
     with pytest.raises(botsec.PolicyError) as caught:
         web().get(f"{SHORT}/s")
-    assert caught.value.code.startswith(code)
+    assert caught.value.code == code
     assert [request.target for request in pages.requests] == ["/s", "/m"]
     assert asked(proxy) == [f"{host}:443" for host in HOSTS[:2]]
 
@@ -117,13 +117,14 @@ def test_a_short_link_ends_where_a_hop_is_no_public_https(web, proxy, pages, loc
 )
 def test_the_media_type_decides_before_the_body_is_read(web, pages, wanted, sent, taken):
     headers = [] if sent is None else [("Content-Type", sent)]
-    pages.on("/page", Reply(200, b"x" * 1000, headers=headers))
-    client = web(content_types=wanted)
     if taken:
-        assert client.get(f"{PAGE}/page").content == b"x" * 1000
+        pages.on("/page", Reply(200, b"x" * 1000, headers=headers))
+        assert web(content_types=wanted).get(f"{PAGE}/page").content == b"x" * 1000
         return
+    # Whoever read this body would be out of time.
+    pages.on("/page", Reply(200, headers=headers, chunks=[b"x"] * 60, pause=0.25))
     with pytest.raises(botsec.PolicyError) as caught:
-        client.get(f"{PAGE}/page")
+        web(content_types=wanted, timeout=5).get(f"{PAGE}/page")
     assert caught.value.code == "policy.content_type"
     assert "content_types" in "".join(caught.value.__notes__)
 

@@ -256,9 +256,17 @@ impl Walk<'_> {
     /// An autolink, Slack's `<url|label>`, or a tag.
     fn link_or_tag(&mut self, at: usize, end: usize) -> usize {
         let inside = self.text.get(at + 1..end).unwrap_or("");
-        let (url, label) = inside.split_once('|').map_or((inside, None), |(url, label)| (url, Some(label)));
+        let nested = inside.find('<');
+        let head = nested.and_then(|at| inside.get(..at)).unwrap_or(inside);
+        let (url, label) = head.split_once('|').map_or((head, None), |(url, label)| (url, Some(label)));
         let is_link =
             bare::scheme(url).is_some() || bare::is_host(bare::host_of(url)) && !url.contains([' ', '\n', '=']);
+        if is_link && nested.is_some() {
+            // No autolink; what opens inside of it is read for itself.
+            self.edits.replace(at..at + 1, "");
+            self.findings.add(Kind::Html, None, 1);
+            return at + 1;
+        }
         if is_link {
             match target::judge(url, Place::Attribute, self.allow) {
                 Some(Verdict::Drop { kind, host }) => {

@@ -10,6 +10,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 
 #: Seconds in which the threads of a server that stops have to end.
 ENDS_WITHIN_S = 15
@@ -48,17 +49,21 @@ class Listener:
 
     def stop(self) -> None:
         self.stopped.set()
-        for _ in range(ENDS_WITHIN_S * 20):
+        knock(self._socket)
+        end = time.monotonic() + ENDS_WITHIN_S
+        while busy := self._busy():
+            if time.monotonic() > end:
+                raise TimeoutError(f"{busy} serve on after the server was stopped")
             with self._lock:
-                for sock in (self._socket, *self._open):
-                    _wake(sock)
-                busy = [thread for thread in self._threads if thread.is_alive()]
-            busy = [thread for thread in busy if thread is not threading.current_thread()]
-            if not busy:
-                self._socket.close()
-                return
+                for sock in self._open:
+                    with contextlib.suppress(OSError):
+                        socket.socket.shutdown(sock, socket.SHUT_RDWR)
             busy[0].join(0.05)
-        raise TimeoutError(f"{busy} serve on after the server was stopped")
+        self._socket.close()
+
+    def _busy(self) -> list[threading.Thread]:
+        with self._lock:
+            return [t for t in self._threads if t.is_alive() and t is not threading.current_thread()]
 
     def _begin(self, target, *args) -> None:
         thread = threading.Thread(target=target, args=args, name=f"listener-{self.port}", daemon=True)
@@ -88,6 +93,9 @@ class Listener:
             try:
                 connection, _ = self._socket.accept()
             except OSError:
+                return
+            if self.stopped.is_set():
+                connection.close()
                 return
             with self._lock:
                 self._open.add(connection)
@@ -141,6 +149,9 @@ def _bind() -> socket.socket:
             used.close()
 
 
-def _wake(sock: socket.socket) -> None:
+def knock(listener: socket.socket) -> None:
+    """Have the thread that waits in `accept()` return: a shutdown alone wakes it on Linux, and nowhere else."""
     with contextlib.suppress(OSError):
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        listener.shutdown(socket.SHUT_RDWR)
+    with contextlib.suppress(OSError):
+        socket.create_connection(listener.getsockname()[:2], 1).close()

@@ -177,10 +177,13 @@ def visit(row: dict, ask, names: Names, world: World, tls: botsec.Tls) -> dict:
     world.locations += [(row.get("status", 302), location) for location in row.get("redirects", [])]
     options = {"tls": tls, "timeout": 5, "retry": botsec.Retry(1 + busy, base=0.001, cap=0.001)}
     calls = row.get("calls", 2 if answers else 1)
-    if row.get("kept"):
-        seen = ask(row["url"], calls, options)
-    else:
-        seen = [end for _ in range(calls) for end in ask(row["url"], 1, options)]
+    try:
+        if row.get("kept"):
+            seen = ask(row["url"], calls, options)
+        else:
+            seen = [end for _ in range(calls) for end in ask(row["url"], 1, options)]
+    except Exception as error:
+        seen = [ended(error)]
     return {"ended": seen, "dialled": list(world.dialled)}
 
 

@@ -6,6 +6,8 @@ import contextlib
 import socket
 import threading
 
+from .listen import knock
+
 #: Bytes kept of what passes.
 KEPT = 1 << 20
 
@@ -20,6 +22,7 @@ class ConnectProxy:
         #: Addresses that connections came from.
         self.peers: list[str] = []
         self.passed = b""
+        self._closed = False
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -35,6 +38,9 @@ class ConnectProxy:
         with contextlib.suppress(OSError):
             while True:
                 accepted, address = self._listener.accept()
+                if self._closed:
+                    accepted.close()
+                    return
                 self._sockets.append(accepted)
                 self.peers.append(address[0])
                 self._start(self._serve, self._sockets[-1])
@@ -69,8 +75,10 @@ class ConnectProxy:
             target.shutdown(socket.SHUT_WR)
 
     def close(self):
-        # A shutdown wakes threads that wait in accept() or recv(); a close alone does not.
-        for sock in [self._listener, *self._sockets]:
+        # A shutdown wakes threads that wait in recv(); a close alone does not.
+        self._closed = True
+        knock(self._listener)
+        for sock in self._sockets:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
