@@ -126,12 +126,12 @@ class TestFailure:
         with own_redis.hung():
             begun = time.monotonic()
             pace.acquire()
-            assert time.monotonic() - begun < 0.35
+            assert time.monotonic() - begun < 0.8
             # From here on this process has half of the rate, at no further delay.
             begun = time.monotonic()
             for _ in range(5):
                 pace.acquire()
-            assert 0.15 < time.monotonic() - begun < 1.0
+            assert 0.15 < time.monotonic() - begun < 2
 
     def test_fail_closed_refuses_and_fail_open_does_not(self, own_redis):
         closed, opened = self.pace(own_redis, "fail_closed"), self.pace(own_redis, "fail_open", rate="1/m")
@@ -145,7 +145,7 @@ class TestFailure:
         begun = time.monotonic()
         for _ in range(5):
             opened.acquire()
-        assert time.monotonic() - begun < 1.0
+        assert time.monotonic() - begun < 1.2
 
     def test_a_store_that_never_was_there_is_no_limit_to_the_share(self, tmp_path, own_redis):
         own_redis.stop()
@@ -154,7 +154,7 @@ class TestFailure:
         for _ in range(3):
             pace.acquire()
         # 20/s shared by four: one in 200 ms.
-        assert 0.3 < time.monotonic() - begun < 1.2
+        assert 0.3 < time.monotonic() - begun < 2
 
     def test_a_restarted_store_is_used_again_within_2_s(self, own_redis, face, api):
         client = face.client(api.origin, throttle=botsec.Throttle("50/s", store=botsec.Redis(own_redis.url)))
