@@ -257,14 +257,10 @@ class TestThrottleAlone:
     def test_it_refuses_a_wait_beyond_its_bound(self):
         pace = botsec.Throttle("1/m", max_wait=0.1)
         pace.acquire()
-        took = []
-        for _ in range(3):
-            begun = time.monotonic()
-            with pytest.raises(botsec.ThrottledError) as caught:
-                pace.acquire()
-            took.append(time.monotonic() - begun)
-            assert caught.value.retry_after > 50
-        assert min(took) < 0.1
+        begun = time.monotonic()
+        with pytest.raises(botsec.ThrottledError) as caught:
+            pace.acquire()
+        assert time.monotonic() - begun < 0.1 and caught.value.retry_after > 50
         with pytest.raises(botsec.ThrottledError):
             asyncio.run(_awaited(pace))
 
@@ -295,7 +291,7 @@ class TestThrottleAlone:
             await pace.acquire_async()
             return time.monotonic() - begun
 
-        assert asyncio.run(main()) < 1
+        assert asyncio.run(main()) < 0.3
 
     def test_threads_and_tasks_share_one_line(self):
         pace = botsec.Throttle("50/s")

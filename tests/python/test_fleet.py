@@ -149,7 +149,7 @@ def test_a_wait_that_is_too_long_takes_no_place_from_others(redis):
             hasty.acquire()
         assert 0 < caught.value.retry_after <= 0.6
     patient.acquire()
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 0.9
 
 
 def test_clocks_30_s_apart_change_nothing(redis):
@@ -237,7 +237,7 @@ def test_what_left_within_the_share_is_not_paid_back(own_redis):
     for _ in range(4):
         pace.acquire()
     # All but the first wait 100 ms; paid back twice, the first one would wait 2 s.
-    assert time.monotonic() - begun < 1.8
+    assert time.monotonic() - begun < 1.2
 
 
 def test_what_left_without_a_limit_is_paid_back(own_redis):
@@ -364,7 +364,7 @@ class TestFarStore:
             client = face.client(api.origin, throttle=botsec.Throttle("50/s", store=botsec.Redis(far.url, timeout=0.4)))
             begun = time.monotonic()
             client.get("/x")
-            assert time.monotonic() - begun < 1.5
+            assert time.monotonic() - begun < 0.75
             wait_for(lambda: client.get("/x") and client.raw.stats()["hosts"].popitem()[1]["store"] == "shared", 3)
 
     def test_who_needs_the_store_waits_for_its_first_dial(self, redis):
@@ -379,7 +379,7 @@ class TestFarStore:
             far.delay = 1.0
             begun = time.monotonic()
             pace.acquire()
-            assert time.monotonic() - begun < 0.8
+            assert time.monotonic() - begun < 0.2
 
     @pytest.mark.parametrize("timeout", [0, 0.001, 2.1, -1])
     def test_a_time_that_makes_no_sense_is_refused(self, timeout):

@@ -95,15 +95,15 @@ def test_a_burst_leaves_at_once_and_is_paid_for_within_its_window(redis):
 
     async def main():
         took = []
-        for _ in range(4):
-            took.append((await take(10), await take(85)))
+        for _ in range(2):
+            took += [await take(10), await take(85)]
             await asyncio.sleep(1)
         return took
 
-    bursts, rests = zip(*asyncio.run(main()), strict=True)
-    # Ten at once; then the pace leaves a window its quota: 90 in the rest of a second. The machine may be late, never early.
-    assert min(bursts) < 0.08
-    assert 0.9 <= min(rests) < 1.3
+    burst, rest, again, _ = asyncio.run(main())
+    # Ten at once; then the pace leaves a window its quota: 90 in the rest of a second.
+    assert burst < 0.08 and again < 0.08
+    assert 0.9 <= rest < 1.3
 
 
 def test_the_bursts_of_a_fleet_are_one(redis):
@@ -126,12 +126,12 @@ class TestFailure:
         with own_redis.hung():
             begun = time.monotonic()
             pace.acquire()
-            assert time.monotonic() - begun < 0.8
+            assert time.monotonic() - begun < 0.35
             # From here on this process has half of the rate, at no further delay.
             begun = time.monotonic()
             for _ in range(5):
                 pace.acquire()
-            assert 0.15 < time.monotonic() - begun < 2
+            assert 0.15 < time.monotonic() - begun < 1.0
 
     def test_fail_closed_refuses_and_fail_open_does_not(self, own_redis):
         closed, opened = self.pace(own_redis, "fail_closed"), self.pace(own_redis, "fail_open", rate="1/m")
@@ -145,7 +145,7 @@ class TestFailure:
         begun = time.monotonic()
         for _ in range(5):
             opened.acquire()
-        assert time.monotonic() - begun < 1.2
+        assert time.monotonic() - begun < 1.0
 
     def test_a_store_that_never_was_there_is_no_limit_to_the_share(self, tmp_path, own_redis):
         own_redis.stop()
@@ -154,7 +154,7 @@ class TestFailure:
         for _ in range(3):
             pace.acquire()
         # 20/s shared by four: one in 200 ms.
-        assert 0.3 < time.monotonic() - begun < 2
+        assert 0.3 < time.monotonic() - begun < 1.2
 
     def test_a_restarted_store_is_used_again_within_2_s(self, own_redis, face, api):
         client = face.client(api.origin, throttle=botsec.Throttle("50/s", store=botsec.Redis(own_redis.url)))

@@ -13,20 +13,13 @@ from servers.api import Reply
 
 def test_a_rate_paces_requests(face, api):
     client = face.client(api.origin, rate="20/s")
-    bursts, paced, shortest = [], [], []
-    for path in ("/x", "/y", "/z"):
-        for _ in range(8):
-            client.get(path)
-        # After a rest a tenth of a window leaves at once, which the rest of the window makes up for.
-        burst, *gaps = api.gaps(path)
-        bursts.append(burst)
-        paced.append(sum(gaps))
-        shortest.append(min(gaps))
-        time.sleep(1)
-    # The machine may be late, which makes the next gap shorter; not in all three.
-    assert min(bursts) < 0.04
-    assert max(paced) >= 0.95 * 6 / 20
-    assert max(shortest) >= 0.02
+    for _ in range(8):
+        client.get("/x")
+    # After a rest a tenth of a window leaves at once, which the rest of the window makes up for.
+    burst, *gaps = api.gaps("/x")
+    assert burst < 0.04
+    assert sum(gaps) >= 0.95 * 6 / 20
+    assert min(gaps) >= 0.02
 
 
 def test_of_two_limits_the_narrow_one_applies_at_first(face, api):
@@ -34,7 +27,7 @@ def test_of_two_limits_the_narrow_one_applies_at_first(face, api):
     begun = time.monotonic()
     for _ in range(5):
         client.get("/x")
-    assert 0.35 <= time.monotonic() - begun < 2
+    assert 0.35 <= time.monotonic() - begun < 0.7
 
 
 def test_a_closed_client_keeps_nobody_to_its_limits(face, api):
