@@ -17,6 +17,15 @@ pub(super) const fn is_html(byte: u8) -> bool {
 
 /// HTML text, and quoted attribute values that hold no control characters. Source: WHATWG HTML §13.1.2.
 pub fn html(text: &str) -> Cow<'_, str> {
+    /// Where two searches with the widest registers that the processor has begin to pay.
+    const LONG: usize = 256;
+    let bytes = text.as_bytes();
+    if bytes.len() >= LONG
+        && memchr::memchr3(b'<', b'>', b'&', bytes).is_none()
+        && memchr::memchr2(b'"', b'\'', bytes).is_none()
+    {
+        return Cow::Borrowed(text);
+    }
     HTML.apply(text, is_html)
 }
 

@@ -7,6 +7,11 @@ use super::scan::{BLOCK, clean_prefix};
 /// What stands for one byte: up to seven bytes, then how many.
 type Row = [u8; 8];
 
+/// Room for what stands for a block, and for the last row's end.
+type Stage = [u8; BLOCK * 8 + 8];
+const STAGE: Stage = [0; BLOCK * 8 + 8];
+const _: () = assert!(BLOCK.is_power_of_two(), "a place in the room is told by its low bits");
+
 /// From a byte to what stands for it.
 pub(super) struct Table([Row; 256]);
 
@@ -114,18 +119,19 @@ impl Table {
     }
 
     fn write_short(&self, bytes: &[u8]) -> Vec<u8> {
-        let mut out = vec![0; bytes.len() * 8];
-        let end = self.write_rows(bytes, &mut out);
-        out.truncate(end);
-        out
+        let mut stage = STAGE;
+        let end = self.write_rows(bytes, &mut stage);
+        stage.get(..end).unwrap_or(&[]).to_vec()
     }
 
-    /// Rows are written whole and overlap, so that no branch depends on the text.
+    /// Writes the rows of a block's bytes. They are written whole and overlap, so that no branch depends on the text.
     #[inline]
-    fn write_rows(&self, bytes: &[u8], out: &mut [u8]) -> usize {
+    fn write_rows(&self, bytes: &[u8], out: &mut Stage) -> usize {
         let mut end = 0;
         for byte in bytes {
             let row = self.row(*byte);
+            // A block never comes this far; it tells the compiler, which then leaves the question out.
+            end &= BLOCK * 8 - 1;
             if let Some(slot) = out.get_mut(end..end + 8) {
                 slot.copy_from_slice(row);
             }
@@ -138,7 +144,7 @@ impl Table {
         let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 2 + BLOCK);
         let (head, rest) = bytes.split_at_checked(clean).unwrap_or((bytes, &[]));
         out.extend_from_slice(head);
-        let mut stage = [0; BLOCK * 8];
+        let mut stage = STAGE;
         for block in rest.chunks(BLOCK) {
             if clean_prefix(block, dirty) == block.len() {
                 out.extend_from_slice(block);
