@@ -3,8 +3,7 @@
 //!
 //! One pass, linear in the text.
 
-use unicode_segmentation::UnicodeSegmentation;
-
+use super::graphemes::Ends;
 use super::platform::{Platform, Unit};
 
 /// Which constructs a text holds.
@@ -98,7 +97,7 @@ const MAX_REFERENCE: usize = 34;
 
 /// Cuts `text` into atoms. A token that takes more than `most` is cut as text, except Telegram's.
 pub(super) fn of(text: &str, grammar: Grammar, unit: Unit, most: usize) -> Atoms {
-    let mut ends = text.grapheme_indices(true).map(|(at, grapheme)| at + grapheme.len());
+    let mut ends = Ends::of(text);
     let mut scan = Scan {
         text,
         grammar,

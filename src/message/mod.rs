@@ -4,6 +4,7 @@
 //! grapheme. [`llm::sanitize`] takes out of a model's text what leads, fetches, hides or pings. Pure, and linear in the text.
 
 mod atoms;
+mod graphemes;
 pub mod llm;
 mod payload;
 mod platform;
