@@ -3,7 +3,7 @@
     python benches/message.py
 
 Prints markdown tables. The first holds the CPU time of a call with ordinary text, median of interleaved rounds; the others the time of
-texts made to be slow at three sizes, the least of six interleaved rounds. Needs nothing but botsec.
+texts made to be slow at three sizes, the least of four interleaved rounds of two calls. Needs nothing but botsec.
 """
 
 import argparse

@@ -5,17 +5,20 @@ import time
 from botsec import BotsecError
 
 # A slow phase of the machine outlasts a call that is repeated at once, so the tries of one call lie a whole round apart.
-ROUNDS = 6
+ROUNDS = 4
 
 
 def once(function, text):
-    """CPU milliseconds of one call."""
-    begin = time.thread_time_ns()
-    try:
-        function(text)
-    except (BotsecError, ValueError):
-        pass
-    return (time.thread_time_ns() - begin) / 1e6
+    """CPU milliseconds of one call, the better of two: what the first takes from the system, the second finds there."""
+    best = float("inf")
+    for _ in range(2):
+        begin = time.thread_time_ns()
+        try:
+            function(text)
+        except (BotsecError, ValueError):
+            pass
+        best = min(best, (time.thread_time_ns() - begin) / 1e6)
+    return best
 
 
 def least(functions, sizes):
