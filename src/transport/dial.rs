@@ -26,6 +26,10 @@ use crate::url::Origin;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
+/// Most bytes of an upload that a connection encrypts ahead of the network, ten records of TLS: rustls' own 64 KiB take more
+/// system calls and packets (`docs/decisions.md`).
+const MAX_UNSENT: usize = 160 * 1024;
+
 /// The resolver, behind the address judge.
 #[derive(Clone)]
 pub(super) struct Guard {
@@ -163,7 +167,12 @@ impl Service<Uri> for Connector {
         let dial = self.inner.call(uri);
         let limit = self.limit;
         Box::pin(async move {
-            tokio::time::timeout(limit, dial).await.unwrap_or_else(|_| Err(Box::new(Refused::TooSlow) as BoxError))
+            let dialled = tokio::time::timeout(limit, dial).await;
+            let mut stream = dialled.unwrap_or_else(|_| Err(Box::new(Refused::TooSlow) as BoxError))?;
+            if let MaybeHttpsStream::Https(tls) = &mut stream {
+                tls.inner_mut().get_mut().1.set_buffer_limit(Some(MAX_UNSENT));
+            }
+            Ok(stream)
         })
     }
 }
