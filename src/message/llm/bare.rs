@@ -270,6 +270,10 @@ fn starts_with_www(run: &str) -> bool {
 
 /// Two labels and an alphabetic end: with a path behind it, a name of a domain that this list does not know yet.
 fn ends_like_a_name(run: &str) -> bool {
+    // Nothing shorter than `a.bc`, such as what stands between two backslashes.
+    if run.len() < 4 {
+        return false;
+    }
     let run = run.trim_end_matches('.');
     let Some((before, last)) = run.rsplit_once('.') else { return false };
     before.ends_with(is_alphanumeric) && last.chars().nth(1).is_some() && last.chars().all(char::is_alphabetic)

@@ -14,6 +14,10 @@ pub(super) fn strip(text: &str) -> (Cow<'_, str>, usize) {
     let mut joined = (0, None);
     while let Some(step) = bytes.get(at..).and_then(|rest| rest.iter().position(|b| is_suspect(*b))) {
         at += step;
+        if !may_begin(bytes.get(at..at + 2)) {
+            at += 1;
+            continue;
+        }
         let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) else { break };
         let behind = at + c.len_utf8();
         if !is_invisible(c) && !is_control(c) {
@@ -63,6 +67,18 @@ fn is_suspect(byte: u8) -> bool {
         | matches!(byte, 0x7f | 0xc2 | 0xcd | 0xd8 | 0xe1..=0xe3 | 0xef | 0xf0 | 0xf3)
 }
 
+/// Whether two bytes may begin such a character: emoji, full-width letters and most of Chinese and Korean share its first one.
+fn may_begin(two: Option<&[u8]>) -> bool {
+    match two {
+        Some([0xe1, second]) => matches!(second, 0x85 | 0x9e | 0xa0),
+        Some([0xe2, second]) => matches!(second, 0x80 | 0x81 | 0xa0),
+        Some([0xe3, second]) => *second == 0x85,
+        Some([0xef, second]) => matches!(second, 0xb8 | 0xbb | 0xbe | 0xbf),
+        Some([0xf0, second]) => matches!(second, 0x9b | 0x9d),
+        _ => true,
+    }
+}
+
 fn is_control(c: char) -> bool {
     c.is_control() && !matches!(c, '\n' | '\t')
 }
@@ -87,4 +103,17 @@ fn is_emoji(c: char) -> bool {
 fn joins(before: Option<char>, next: Option<char>) -> bool {
     let shaped = |c: char| matches!(c, '\u{600}'..='\u{8ff}' | '\u{900}'..='\u{dff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{18af}');
     before.is_some_and(shaped) && next.is_some_and(shaped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_nobody_sees_is_found_by_its_first_bytes() {
+        for c in ('\0'..=char::MAX).filter(|c| is_invisible(*c) || is_control(*c)) {
+            let text = format!("a{c}");
+            assert_ne!(strip(&text).0, text, "{c:?}");
+        }
+    }
 }

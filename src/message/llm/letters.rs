@@ -9,8 +9,8 @@ use super::invisible::is_invisible;
 
 /// Characters that are looked up together.
 const BLOCK: usize = 256;
-/// Blocks of the basic plane; beyond it nobody writes names.
-const BLOCKS: usize = 256;
+/// Blocks of the basic plane and of the next, which has the emoji.
+const BLOCKS: usize = 512;
 
 /// One bit for each character of a block.
 type Bits = [u64; BLOCK / 64];
@@ -22,7 +22,7 @@ struct Block {
     settled: Bits,
 }
 
-static TABLE: [OnceLock<Block>; BLOCKS] = [const { OnceLock::new() }; BLOCKS];
+static TABLE: [OnceLock<Box<Block>>; BLOCKS] = [const { OnceLock::new() }; BLOCKS];
 
 impl Block {
     fn new(number: usize) -> Self {
@@ -41,7 +41,7 @@ impl Block {
 fn look_up(c: char, bits: fn(&Block) -> &Bits, holds: fn(char) -> bool) -> bool {
     let code = c as usize;
     let Some(block) = TABLE.get(code / BLOCK) else { return holds(c) };
-    let word = bits(block.get_or_init(|| Block::new(code / BLOCK))).get(code % BLOCK / 64);
+    let word = bits(block.get_or_init(|| Box::new(Block::new(code / BLOCK)))).get(code % BLOCK / 64);
     word.is_some_and(|word| word >> (code % 64) & 1 == 1)
 }
 

@@ -346,8 +346,9 @@ fn target_end(rest: &str) -> usize {
 /// Whether a label names a host that is not the link's.
 fn misleads(label: &str, host: &str) -> bool {
     let head = label.get(..label.ceil_char_boundary(LABEL.min(label.len()))).unwrap_or("");
-    let tail = label.get(label.floor_char_boundary(label.len().saturating_sub(LABEL))..).unwrap_or("");
-    [head, tail].into_iter().any(|part| {
+    let behind = label.floor_char_boundary(label.len().saturating_sub(LABEL));
+    let tail = label.get(behind..).filter(|_| behind > 0);
+    [Some(head), tail].into_iter().flatten().any(|part| {
         View::all(part).iter().any(|view| {
             let text = view.text().replace("[.]", ".");
             bare::candidates(&text).iter().any(|found| {

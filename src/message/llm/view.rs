@@ -4,6 +4,7 @@
 //! Decoding goes two layers deep, as [`crate::redact`] does. Characters that browsers leave out of URLs are left out.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::ops::Range;
 
 use unicode_normalization::UnicodeNormalization;
@@ -14,12 +15,16 @@ use super::letters::is_kept;
 const DEPTH: usize = 2;
 /// Longest character reference, its ampersand and semicolon included.
 const MAX_REFERENCE: usize = 34;
+/// How many parts behind the last one are looked at one after the other: those of a link or two.
+const NEAR: usize = 32;
 
 /// One reading of a text.
 pub(super) struct View<'t> {
     text: Cow<'t, str>,
     /// Where its parts come from, ascending. Nothing while it is the original itself.
     parts: Option<Vec<Part>>,
+    /// The part that was asked for last: the next question is nearly always about one close behind.
+    last: Cell<usize>,
 }
 
 /// A part of a reading, up to the next one.
@@ -66,7 +71,7 @@ impl<'t> View<'t> {
 
     /// Many clients fold nothing.
     fn as_written(text: &'t str) -> Self {
-        Self { text: Cow::Borrowed(text), parts: None }
+        Self { text: Cow::Borrowed(text), parts: None, last: Cell::default() }
     }
 
     pub(super) fn text(&self) -> &str {
@@ -76,10 +81,22 @@ impl<'t> View<'t> {
     /// Where in the original `range` comes from.
     pub(super) fn source(&self, range: Range<usize>) -> Range<usize> {
         let Some(parts) = &self.parts else { return range };
-        let part = |at: usize| parts.get(parts.partition_point(|part| part.at as usize <= at).saturating_sub(1));
-        let start = part(range.start).map_or(0, |part| part.source(range.start).start);
-        let end = range.end.checked_sub(1).and_then(|last| Some(part(last)?.source(last).end)).unwrap_or(start);
-        start..end.max(start)
+        let start = self.part(parts, range.start).map_or(0, |part| part.source(range.start).start);
+        let end = range.end.checked_sub(1).and_then(|last| Some(self.part(parts, last)?.source(last).end));
+        start..end.unwrap_or(start).max(start)
+    }
+
+    /// The part that holds a byte of the reading.
+    fn part<'p>(&self, parts: &'p [Part], at: usize) -> Option<&'p Part> {
+        let last = self.last.get();
+        let near = parts.get(last..).unwrap_or_default();
+        let ahead = near.iter().take(NEAR).position(|part| part.at as usize > at).unwrap_or(near.len());
+        let index = match ahead {
+            1..NEAR => last + ahead - 1,
+            _ => parts.partition_point(|part| part.at as usize <= at).saturating_sub(1),
+        };
+        self.last.set(index);
+        parts.get(index)
     }
 
     /// One layer of escapes less; `None` when there is none.
@@ -190,7 +207,7 @@ impl Draft {
     }
 
     fn finish<'t>(self) -> View<'t> {
-        View { text: Cow::Owned(self.text), parts: Some(self.parts) }
+        View { text: Cow::Owned(self.text), parts: Some(self.parts), last: Cell::default() }
     }
 }
 
