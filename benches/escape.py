@@ -1,13 +1,15 @@
 """Compare botsec.escape with its peers, and show that hostile text costs linear time.
 
 Prints markdown tables. Each figure is CPU time of this thread per call, in nanoseconds, loop included; peers and botsec take
-turns in every round, and ratios are of medians over the rounds. Needs `benches/requirements-text.txt`.
+turns in every round, a fifth of the rounds runs in each of five processes, and ratios are of medians over all rounds. Needs `benches/requirements-text.txt`.
 """
 
 import argparse
 import html
 import importlib.metadata
 import itertools
+import json
+import subprocess
 import sys
 import time
 import urllib.parse
@@ -18,6 +20,9 @@ from once import least
 
 # CPU nanoseconds of one batch: long against the clock's own cost, short against a time slice.
 BATCH_NS = 3_000_000
+# Where the loader puts stack and heap decides some figures for the life of a process: in one of some fifteen, rewriting 1 KiB
+# takes ours half as long again.
+PROCESSES = 5
 HOSTILE = 100_000
 HOSTILE_MS = 10.0
 # Time may grow by this at most when the text grows fourfold: 4 when linear, 16 when quadratic, and caches add to the first.
@@ -114,19 +119,39 @@ def timed(function, text, fresh, calls):
     return (clock() - begin) / calls
 
 
-def compare(rounds):
-    known = peers()
-    rows, bars = [], []
+def measure(rounds):
+    """CPU nanoseconds per call of every round, by title and name: peers and botsec take turns."""
+    known, found = peers(), {}
     for title, ours, text, fresh, wanted in cases():
         runners = {"botsec": ours, **{name: known[name] for name, _ in wanted if known[name]}}
         calls = {}
         for name, function in runners.items():
             once = max(timed(function, text, fresh, 50), 1)
             calls[name] = max(20, min(int(BATCH_NS / once), 5_000 if fresh else 100_000))
-        found = {name: [] for name in runners}
+        row = found[title] = {name: [] for name in runners}
         for _ in range(rounds):
             for name, function in runners.items():
-                found[name].append(timed(function, text, fresh, calls[name]))
+                row[name].append(timed(function, text, fresh, calls[name]))
+    return found
+
+
+def gather(rounds):
+    """What `measure` finds in fresh processes, a few rounds in each."""
+    found = {}
+    for started in range(PROCESSES):
+        part = rounds // PROCESSES + (started < rounds % PROCESSES)
+        done = subprocess.run([sys.executable, __file__, "--measure", str(part)], stdout=subprocess.PIPE, check=True, text=True)
+        for title, row in json.loads(done.stdout).items():
+            for name, times in row.items():
+                found.setdefault(title, {}).setdefault(name, []).extend(times)
+    return found
+
+
+def compare(rounds):
+    measured = gather(rounds)
+    rows, bars = [], []
+    for title, _, _, _, wanted in cases():
+        found = measured[title]
         for name, bar in wanted:
             if name not in found:
                 bars.append([title, name, bar, None, "not installed"])
@@ -209,7 +234,11 @@ def main():
     parser.add_argument("--rounds", type=int, default=25, help="interleaved rounds (default 25)")
     parser.add_argument("--gate", action="store_true", help="exit 1 when a bar is missed beyond noise")
     parser.add_argument("--only", choices=["peers", "hostile"], help="one half of it")
+    parser.add_argument("--measure", type=int, metavar="ROUNDS", help="what each process does: prints its times as JSON")
     arguments = parser.parse_args()
+    if arguments.measure is not None:
+        print(json.dumps(measure(arguments.measure)))
+        return 0
     names = ["botsec", "markupsafe", "aiogram", "telegram-escape", "discord.py"]
     installed = {dist.metadata["Name"].lower(): dist.version for dist in importlib.metadata.distributions()}
     print(f"Python {sys.version.split()[0]}, " + ", ".join(f"{n} {installed.get(n, '(not installed)')}" for n in names) + "\n")
