@@ -264,3 +264,23 @@ fn percent(rest: &str) -> Option<(char, usize)> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_found_whatever_was_asked_before() {
+        let text = "ｅｖｉｌ．ｃｏｍ &#104;ttps%3a//ﬃ.\\com ".repeat(40);
+        for depth in 0..View::all(&text).len() {
+            let found = |at: usize| View::all(&text).get(depth).map(|view| view.source(at..at + 1));
+            let views = View::all(&text);
+            let view = views.get(depth).map_or("", View::text);
+            let places = || (0..view.len()).step_by(7);
+            let shuffled = places().map(|at| at * 31 % view.len());
+            for at in places().chain(places().rev()).chain(shuffled) {
+                assert_eq!(views.get(depth).map(|view| view.source(at..at + 1)), found(at), "{depth}: {at}");
+            }
+        }
+    }
+}
