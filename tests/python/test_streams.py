@@ -402,3 +402,38 @@ def test_1_gib_passes_in_constant_memory(authority, hostile, tmp_path, kind, wha
     if what == "down":
         assert file.stat().st_size == Sink.SIZE
         file.unlink()
+
+
+UNREAD = """
+import asyncio, resource, sys
+import botsec
+origin, ca_file = sys.argv[1:]
+# Not zeros, which take no memory.
+BODY, CALLS = b"x" * (64 << 20), 24
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+async def run():
+    async with botsec.AsyncClient(origin, tls=botsec.Tls(ca_file=ca_file), networks="loopback", retry=1) as client:
+        async def upload():
+            try:
+                await client.post("/x", content=BODY, timeout=4)
+            except botsec.RequestTimeoutError:
+                return 1
+        calls = [asyncio.create_task(upload()) for _ in range(CALLS)]
+        before = peak()
+        print(sum(await asyncio.gather(*calls)), peak() - before)
+
+asyncio.run(run())
+"""
+
+
+def test_uploads_that_nobody_reads_hold_little(authority, hostile):
+    server = hostile(lambda server, _: server.pause(60))
+    command = [sys.executable, "-c", UNREAD, server.origin, authority.ca_file]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    ended, held = ran.stdout.split()
+    assert ended == "24"
+    assert float(held) < 24
