@@ -347,7 +347,7 @@ fn target_end(rest: &str) -> usize {
 fn misleads(label: &str, host: &str) -> bool {
     let head = label.get(..label.ceil_char_boundary(LABEL.min(label.len()))).unwrap_or("");
     let behind = label.floor_char_boundary(label.len().saturating_sub(LABEL));
-    let tail = label.get(behind..).filter(|_| behind > 0);
+    let tail = label.get(behind..).filter(|_| label.len() > LABEL);
     [Some(head), tail].into_iter().flatten().any(|part| {
         View::all(part).iter().any(|view| {
             let text = view.text().replace("[.]", ".");

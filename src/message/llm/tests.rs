@@ -141,6 +141,16 @@ fn a_label_says_where_its_link_leads() {
 }
 
 #[test]
+fn a_label_is_read_at_both_ends_whatever_its_length() {
+    for first in ["a", "ä", "€", "😀"] {
+        for blanks in 280..300 {
+            let text = format!("[{first}{}paypal.de](https://docs.example.org/)", " ".repeat(blanks));
+            assert_eq!(found(&text), [("label", Some("docs.example.org".to_owned()))], "{first} {blanks}");
+        }
+    }
+}
+
+#[test]
 fn an_allowed_host_carries_nothing_out() {
     let secret = "K9s-correct-horse-battery";
     redact::register(secret);
